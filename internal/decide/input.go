@@ -1,0 +1,242 @@
+// Package decide answers allow, deny or error with reasons, from Rego policies over one versioned input document.
+package decide
+
+import "github.com/org/goproxy-action/internal/lockfile"
+
+// Schema names the contract that policies are written against.
+const Schema = "goproxy.dev/policy-input/v1"
+
+// Input is what policies see. It is a contract of its own: a struct of another package never leaks into it. It holds no
+// secret: addresses are canonical and without userinfo, values of settings are redacted.
+type Input struct {
+	Schema string `json:"schema"`
+	// Scope is "all", or "repo" when the machine's settings are left out.
+	Scope    string    `json:"scope"`
+	Run      Run       `json:"run"`
+	Network  Network   `json:"network"`
+	Sources  []Source  `json:"sources"`
+	Settings []Setting `json:"settings"`
+	// Go is nil where there is nothing of Go.
+	Go *Go `json:"go,omitempty"`
+	// Entries are what lock files pin, gathered by place and kind: ten thousand packages from one registry are one.
+	Entries []Group `json:"entries"`
+}
+
+// Run says where and for what this runs.
+type Run struct {
+	// Front is "shell" or "github".
+	Front string `json:"front"`
+	// Event is GitHub's name of it; empty elsewhere.
+	Event string `json:"event"`
+	// Base is "known" when the commit that a change is measured against could be read, "unknown" when there is one that
+	// could not be read, "none" when there is none.
+	Base string `json:"base"`
+}
+
+// Network is the class of the network and whether TLS is intercepted (nil: not known).
+type Network struct {
+	Class       string `json:"class"`
+	Intercepted *bool  `json:"intercepted"`
+}
+
+// Place is a canonical address, judged by policies.
+type Place struct {
+	// URL is canonical, without userinfo.
+	URL    string `json:"url"`
+	Scheme string `json:"scheme"`
+	Host   string `json:"host"`
+	// Port is empty for the scheme's own.
+	Port     string `json:"port"`
+	Loopback bool   `json:"loopback"`
+	// Userinfo is true when the address as written carries a name or a password.
+	Userinfo bool `json:"userinfo"`
+	// Broken is why the address has no canonical form; empty when it has one.
+	Broken string `json:"broken"`
+}
+
+// Source is a place the job would fetch from, as things will be after the plan.
+type Source struct {
+	Place
+	ID        string `json:"id"`
+	Ecosystem string `json:"ecosystem"`
+	// Role is module-proxy, registry or checksum-db.
+	Role string `json:"role"`
+	// Origin is builtin, user, runner, base, checkout or change.
+	Origin string `json:"origin"`
+	// Via is direct, proxy or unknown.
+	Via string `json:"via"`
+	// IPs are the addresses the host has; empty when not known.
+	IPs []string `json:"ips"`
+	// Addresses is "known", "behind-proxy" or "not-asked" or "no-answer".
+	Addresses string `json:"addresses"`
+	lockfile.Position
+	// Setting names what named it ("GOPROXY").
+	Setting string `json:"setting"`
+}
+
+// Setting is one effective setting of a tool.
+type Setting struct {
+	Ecosystem string `json:"ecosystem"`
+	// Name is the tool's own: "GOSUMDB", "registry", "@corp:registry", "strict-ssl".
+	Name string `json:"name"`
+	// Value is redacted.
+	Value string `json:"value"`
+	// Place is set where the value is an address.
+	Place *Place `json:"place,omitempty"`
+	// Origin is builtin (the tool's own default), runner, base, checkout or change.
+	Origin string `json:"origin"`
+	// From is where it stands: a variable's name or a file.
+	From string `json:"from"`
+	lockfile.Position
+}
+
+// Go is what concerns Go alone.
+type Go struct {
+	SumDB    SumDB     `json:"sumdb"`
+	Proxies  []Proxy   `json:"proxies"`
+	Patterns []Pattern `json:"patterns"`
+	Flags    []Flag    `json:"flags"`
+	// Modules is "on" or "off" (GO111MODULE=off).
+	Modules Switch `json:"modules"`
+	// Replaces are the replace directives of all go.mod and go.work files.
+	Replaces []Replace `json:"replaces"`
+	// Unsummed are requirements that are not replaced, are no module of the workspace, and have no line in go.sum.
+	Unsummed []Unsummed `json:"unsummed"`
+}
+
+// From says where a machine's setting comes from.
+type From struct {
+	// Origin is builtin or runner.
+	Origin string `json:"origin"`
+	// Setting is "GOSUMDB in the environment" or the like, for a message.
+	Setting string `json:"setting"`
+	lockfile.Position
+}
+
+// SumDB is the effective GOSUMDB.
+type SumDB struct {
+	// Value is as set.
+	Value string `json:"value"`
+	// Mode is on, off or invalid.
+	Mode string `json:"mode"`
+	// Name is the database's.
+	Name string `json:"name"`
+	// KeyKnown is true when the key is the one built into Go, or one that the user's configuration names.
+	KeyKnown bool `json:"key_known"`
+	// URL is where it is asked, empty for its own host or a module proxy's relay.
+	URL string `json:"url"`
+	From
+}
+
+// Proxy is one entry of GOPROXY.
+type Proxy struct {
+	// Kind is url, file, direct, off or invalid.
+	Kind string `json:"kind"`
+	// Place is set for url and invalid.
+	Place *Place `json:"place,omitempty"`
+	// Before is the separator before the entry: "", "," or "|".
+	Before string `json:"before"`
+	Index  int    `json:"index"`
+	// Followed is true when another url entry comes after it.
+	Followed bool `json:"followed"`
+	From
+}
+
+// Pattern is one pattern of GOPRIVATE, GONOPROXY, GONOSUMDB or GOINSECURE.
+type Pattern struct {
+	Name    string `json:"name"`
+	Pattern string `json:"pattern"`
+	// Broad is true for a pattern that takes in public modules: *, a public host as a whole, a top-level domain.
+	Broad bool `json:"broad"`
+	// Spaced is true when white space surrounds the pattern, which keeps it from matching.
+	Spaced bool `json:"spaced"`
+	// Hostless is true when the first element is no host, so that the pattern matches nothing.
+	Hostless bool `json:"hostless"`
+	From
+}
+
+// Flag is one flag of GOFLAGS.
+type Flag struct {
+	// Name is without dashes; Value is empty where there is none.
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	From
+}
+
+// Switch is a setting with few values.
+type Switch struct {
+	Value string `json:"value"`
+	From
+}
+
+// Replace is one replace directive.
+type Replace struct {
+	Module  string `json:"module"`
+	Version string `json:"version"`
+	// Target is a module path or a local path.
+	Target        string `json:"target"`
+	TargetVersion string `json:"target_version"`
+	// Kind is local or module.
+	Kind string `json:"kind"`
+	// Outside is true for a local path that leads out of the checkout.
+	Outside bool `json:"outside"`
+	// Foreign is true for a module of another host or owner than the one it replaces.
+	Foreign bool `json:"foreign"`
+	// Host is of the target module.
+	Host string `json:"host"`
+	// Origin is base, checkout or change.
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Unsummed is a requirement without a line in go.sum.
+type Unsummed struct {
+	Module  string `json:"module"`
+	Version string `json:"version"`
+	// Sum is the go.sum that should hold it.
+	Sum string `json:"sum"`
+	lockfile.Position
+}
+
+// Group is all entries of one lock file that come from one place in one way.
+type Group struct {
+	Place
+	// ID is unique in the document: a finding names it, and is then spread over all its entries.
+	ID        string `json:"id"`
+	Ecosystem string `json:"ecosystem"`
+	// Kind is registry, tarball, git, file or invalid.
+	Kind string `json:"kind"`
+	// Integrity is sha512, sha384, sha256, sha1, md5, none or broken.
+	Integrity string `json:"integrity"`
+	// Default is true when the lock file names no place, so that the default registry is asked.
+	Default bool `json:"default"`
+	// Origin is base, checkout or change; builtin when Default.
+	Origin string `json:"origin"`
+	Count  int    `json:"count"`
+	// Examples are up to five of name@version.
+	Examples []string `json:"examples"`
+	// Position is the first entry's.
+	lockfile.Position
+	// Items are all entries.
+	Items []Item `json:"-"`
+}
+
+// Item is one entry of a Group.
+type Item struct {
+	Subject string
+	At      lockfile.Position
+}
+
+// Data is the data document that policies read as data.goproxy.
+type Data struct {
+	// Builtin are hosts that this program trusts by itself, by ecosystem: the catalogue and the toolchain's default.
+	Builtin map[string]map[string]bool `json:"builtin"`
+	// Trusted are the user's hosts by ecosystem, and TrustedSet says for which ecosystems the user gave a list: an empty
+	// list denies, none given means the built-in one.
+	Trusted    map[string]map[string]bool `json:"trusted"`
+	TrustedSet map[string]bool            `json:"trusted_set"`
+	// Addresses are the CIDRs that sources may have; AddressesSet is false where no allowlist is configured.
+	Addresses      []string `json:"addresses"`
+	AddressesSet   bool     `json:"addresses_set"`
+	RequireAddress bool     `json:"require_address"`
+}

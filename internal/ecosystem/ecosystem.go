@@ -1,0 +1,75 @@
+// Package ecosystem is the shape of what we know of one package manager. Each has a room of its own below this one; a
+// stage never imports one.
+package ecosystem
+
+import (
+	"context"
+
+	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// Machine is what an ecosystem may know of the machine.
+type Machine struct {
+	// Lookup finds a variable of the environment, as os.LookupEnv does.
+	Lookup func(string) (string, bool)
+	// Environ is the whole environment, for children.
+	Environ []string
+	// OS is runtime.GOOS.
+	OS string
+	// Official overrides the default source of the toolchain; empty asks the toolchain's own files, then Stamped.
+	Official string
+	// Stamped is the default as the build machine's toolchain knew it; may be empty.
+	Stamped string
+	// Extra are further sources of the user's configuration, asked before the catalogue.
+	Extra []string
+	// SumDBKeys are verifier keys ("name+hash+key") of checksum databases that the user trusts beside the known one.
+	SumDBKeys []string
+	// RepoOnly leaves the machine's settings out.
+	RepoOnly bool
+}
+
+// Ecosystem is what was read of one package manager on this machine and in this checkout. Functions that are nil are
+// not available for it.
+type Ecosystem struct {
+	// Name is source.Go, source.NPM or source.Git.
+	Name string
+	// Present is true when the checkout has files of it.
+	Present bool
+	// Installed is true when its tool is on the PATH.
+	Installed bool
+	// Files are the paths of the checkout that were read, in order.
+	Files []string
+	// Packages and Modules are how many things are pinned.
+	Packages, Modules int
+	// InForce are the sources that would be asked, in order; empty when nothing would be ("off") or nothing is known.
+	InForce []source.Source
+	// Catalogue are the sources to choose from when what is in force fails, the toolchain's default first.
+	Catalogue []source.Source
+	// Frozen is why nothing may be changed for it ("package .npmrc names a registry of its own"); empty if it may.
+	Frozen string
+	// Guarded is why no mirror may be chosen by itself though what is in force fails; empty if it may.
+	Guarded string
+	// SumDB are the hosts of the checksum database to probe when no source relays it; the first is the log's own.
+	SumDB []source.Source
+	// SumDBWanted is true when the job will ask a checksum database.
+	SumDBWanted bool
+	// Direct is true when "direct" is in force behind the sources.
+	Direct bool
+	// Notes are things to say that are no findings.
+	Notes []string
+	// Target says how a source is verified.
+	Target func(source.Source) detect.Target
+	// Fill adds the facts to a policy's input: as they are (nil), or as they will be after the choice.
+	Fill func(in *decide.Input, after *choose.Choice)
+	// Hosts are the hosts that the checkout's files name, for the comparison with the base commit.
+	Hosts func(co *lockfile.Checkout) (map[string]bool, error)
+	// Changes are what has to be set so that the choice is in force; only what must change.
+	Changes func(choose.Choice) []inject.Change
+	// Prove makes one real look-up through the settings of the given environment, and fails with the reason.
+	Prove func(ctx context.Context, environ []string) error
+}

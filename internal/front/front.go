@@ -1,0 +1,55 @@
+// Package front is the shape of a host that this program runs in: GitHub Actions, a terminal. A capability that is nil
+// is not available there, and the report says so; nothing is done silently.
+package front
+
+import (
+	"context"
+	"io"
+
+	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/report"
+)
+
+// Front translates one host's variables, files and limits.
+type Front struct {
+	// Name is "shell" or "github".
+	Name string
+	// Event is the host's name of what started the run; empty where it has none.
+	Event string
+	// Untrusted is true when the checkout may be a stranger's proposal (a pull request): policy then comes from the base.
+	Untrusted bool
+	// Input finds an input of the host by its name ("probe"); nil where the host has no inputs. An input that is set but
+	// empty counts as not set.
+	Input func(name string) (string, bool)
+	// Mask keeps a secret out of the host's log from now on.
+	Mask func(secret string)
+	// Export gives the changes to what follows: all or none.
+	Export func([]inject.Change) error
+	// Where says in words to whom Export gives the changes.
+	Where string
+	// Output sets an output of the host.
+	Output func(name, value string) error
+	// SaveState keeps a value for Restore in a later process; State finds it again.
+	SaveState func(name, value string) error
+	State     func(name string) string
+	// Annotate shows findings at their lines.
+	Annotate func(w io.Writer, o report.Outcome)
+	// Summary shows the outcome on the host's page.
+	Summary func(o report.Outcome) error
+	// Base finds the commit that a change is measured against. It is nil where there is none.
+	Base func(ctx context.Context) (*Base, error)
+	// TempDir is where generated files may go; empty means the system's.
+	TempDir string
+	// StateDir is where hints for later runs may be kept; empty means nowhere.
+	StateDir string
+}
+
+// Base is the commit that a change is measured against.
+type Base struct {
+	// Commit is its hash.
+	Commit string
+	// Changed are the paths that differ; nil means not known, so all.
+	Changed map[string]bool
+	// Read gets a file as that commit has it; fs.ErrNotExist where it has none.
+	Read func(ctx context.Context, path string) ([]byte, error)
+}

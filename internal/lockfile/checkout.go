@@ -1,0 +1,256 @@
+package lockfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/org/goproxy-action/internal/problem"
+)
+
+const (
+	// MaxFile bounds one file. The largest lock files of public repositories have some 20 MB.
+	MaxFile = 64 << 20
+	// maxDepth, maxDirs and maxFiles bound the walk: a checkout may be made to keep us busy. Kubernetes has about
+	// 5,000 directories outside vendor, and 40 module files.
+	maxDepth = 12
+	maxDirs  = 50_000
+	maxFiles = 2_000
+)
+
+// skipped directories hold what somebody else installed or what no tool reads as a module of this repository.
+var skipped = map[string]bool{"node_modules": true, "vendor": true, "testdata": true}
+
+// File is one file of the checkout as it was read.
+type File struct {
+	// Path is relative to the checkout, with slashes.
+	Path string
+	Data []byte
+	// Linked is true when the path leads through a symbolic link. What stands in such a file is never quoted: it may be
+	// a secret that the link's author cannot read.
+	Linked bool
+}
+
+// Checkout is a directory whose content a stranger may have written. Nothing outside of it can be reached through it,
+// nothing in it is started.
+type Checkout struct {
+	dir   string
+	root  *os.Root
+	files []string
+	// replaced holds files as another commit has them; a nil value means "not there".
+	replaced map[string][]byte
+	// Notes say what the walk left out.
+	Notes []string
+}
+
+// Open opens dir and looks for files with the given base names in it, below hidden, vendored and test data directories
+// excepted. A missing directory is a Problem of code Usage.
+func Open(dir string, names ...string) (*Checkout, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, problem.New(problem.Usage, dir, "give the directory of the checkout", "%w", err)
+	}
+	root, err := os.OpenRoot(abs)
+	if err != nil {
+		return nil, problem.New(problem.Usage, dir, "give a directory that exists and can be read", "%w", plain(err))
+	}
+	c := &Checkout{dir: abs, root: root}
+	wanted := map[string]bool{}
+	for _, n := range names {
+		wanted[n] = true
+	}
+	c.walk(wanted)
+	return c, nil
+}
+
+// Dir is the absolute path of the checkout.
+func (c *Checkout) Dir() string { return c.dir }
+
+// Close releases the directory.
+func (c *Checkout) Close() error { return c.root.Close() }
+
+func (c *Checkout) walk(wanted map[string]bool) {
+	type place struct {
+		path  string
+		depth int
+	}
+	queue, dirs := []place{{".", 0}}, 0
+	for len(queue) > 0 {
+		p := queue[0]
+		queue = queue[1:]
+		if dirs++; dirs > maxDirs {
+			c.Notes = append(c.Notes, fmt.Sprintf("only the first %d directories were looked through", maxDirs))
+			return
+		}
+		d, err := c.root.Open(p.path)
+		if err != nil {
+			c.Notes = append(c.Notes, fmt.Sprintf("%s could not be looked through: %v", p.path, plain(err)))
+			continue
+		}
+		entries, err := d.ReadDir(-1)
+		d.Close()
+		if err != nil {
+			c.Notes = append(c.Notes, fmt.Sprintf("%s could not be looked through: %v", p.path, plain(err)))
+			continue
+		}
+		slices.SortFunc(entries, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+		for _, e := range entries {
+			name := e.Name()
+			full := path.Join(p.path, name)
+			if e.IsDir() {
+				if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || skipped[name] {
+					continue
+				}
+				if p.depth >= maxDepth {
+					c.Notes = append(c.Notes, fmt.Sprintf("%s is too deep and was not looked through", full))
+					continue
+				}
+				queue = append(queue, place{full, p.depth + 1})
+			} else if wanted[name] {
+				if len(c.files) >= maxFiles {
+					c.Notes = append(c.Notes, fmt.Sprintf("only the first %d files were read", maxFiles))
+					return
+				}
+				c.files = append(c.files, full)
+			}
+		}
+	}
+}
+
+// Files are the paths of the files with that base name, the nearest to the root first.
+func (c *Checkout) Files(name string) []string {
+	var out []string
+	for _, f := range c.files {
+		if path.Base(f) == name {
+			if data, ok := c.replaced[f]; !ok || data != nil {
+				out = append(out, f)
+			}
+		}
+	}
+	for f, data := range c.replaced {
+		if data != nil && path.Base(f) == name && !slices.Contains(out, f) {
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int {
+		if d := strings.Count(a, "/") - strings.Count(b, "/"); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	return out
+}
+
+// At is the checkout as another commit has it: the files of changed replace those on disk, a nil value means that the
+// commit does not have the file.
+func (c *Checkout) At(changed map[string][]byte) *Checkout {
+	return &Checkout{dir: c.dir, root: c.root, files: c.files, replaced: changed}
+}
+
+// Read reads one regular file of at most limit bytes (0: MaxFile). The error is fs.ErrNotExist where there is none, and
+// a Problem of code Usage for a directory, a device, a link that leads out of the checkout, and a file that is too large.
+func (c *Checkout) Read(name string, limit int64) (File, error) {
+	if limit <= 0 {
+		limit = MaxFile
+	}
+	if data, ok := c.replaced[name]; ok {
+		if data == nil {
+			return File{}, fs.ErrNotExist
+		}
+		return File{Path: name, Data: data}, nil
+	}
+	linked := c.linked(name)
+	// a fifo would keep a plain open waiting for ever
+	f, err := c.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && !linked {
+			return File{}, fs.ErrNotExist
+		}
+		if linked {
+			return File{}, problem.New(problem.Usage, name, "replace the link by the file itself",
+				"is a symbolic link that leads out of the checkout or nowhere, and is not followed")
+		}
+		return File{}, problem.New(problem.Usage, name, "make it a readable file", "%w", plain(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return File{}, problem.New(problem.Usage, name, "make it a readable file", "%w", plain(err))
+	}
+	if !info.Mode().IsRegular() {
+		return File{}, problem.New(problem.Usage, name, "replace it by a regular file", "is a %s, not a regular file", kind(info.Mode()))
+	}
+	if info.Size() > limit {
+		return File{}, tooLarge(name, info.Size(), limit)
+	}
+	data := make([]byte, 0, info.Size()+1)
+	buffer := &sliceWriter{data: data}
+	n, err := io.Copy(buffer, io.LimitReader(f, limit+1))
+	if err != nil {
+		return File{}, problem.New(problem.Usage, name, "make it a readable file", "%w", plain(err))
+	}
+	if n > limit {
+		return File{}, tooLarge(name, n, limit)
+	}
+	return File{Path: name, Data: buffer.data, Linked: linked}, nil
+}
+
+type sliceWriter struct{ data []byte }
+
+func (w *sliceWriter) Write(p []byte) (int, error) {
+	w.data = append(w.data, p...)
+	return len(p), nil
+}
+
+// linked tells whether any part of the path is a symbolic link.
+func (c *Checkout) linked(name string) bool {
+	parts := strings.Split(path.Clean(name), "/")
+	for i := range parts {
+		info, err := c.root.Lstat(strings.Join(parts[:i+1], "/"))
+		if err != nil {
+			return false
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func tooLarge(name string, size, limit int64) error {
+	return problem.New(problem.Usage, name, "remove it or check a smaller directory",
+		"has %d MB, and at most %d MB are read", (size+1<<20-1)>>20, limit>>20)
+}
+
+func kind(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	case m&fs.ModeDevice != 0:
+		return "device"
+	}
+	return "special file"
+}
+
+// plain takes the path out of an error that the caller names already.
+func plain(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		if errors.Is(pe.Err, syscall.ELOOP) {
+			return errors.New("too many symbolic links")
+		}
+		return pe.Err
+	}
+	return err
+}

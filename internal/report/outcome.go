@@ -1,0 +1,39 @@
+// Package report renders one frozen outcome in each format. It decides nothing.
+package report
+
+import (
+	"time"
+
+	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/inject"
+)
+
+// Outcome is all that a run has to tell. Nil parts did not happen.
+type Outcome struct {
+	// Command is setup, check, detect or restore.
+	Command string
+	// Dir is the checkout as the user named it.
+	Dir      string
+	Detect   *detect.Report
+	Plan     *choose.Plan
+	Decision *decide.Decision
+	// Changes are what was injected, or would have been where Applied is false.
+	Changes []inject.Change
+	Applied bool
+	// Proof says how the changes were proven ("go fetched github.com/google/uuid v1.6.0 in 310 ms"); empty where nothing
+	// changed.
+	Proof string
+	// Where says where the changes went ("for the following steps of this job", "printed for this shell").
+	Where string
+	// NotAsked lists questions that were not put, and why.
+	NotAsked []string
+	// Notes are things to say that are no findings.
+	Notes []string
+	// Unavailable lists what the front cannot do.
+	Unavailable []string
+	// Problem is why the run could not be finished; nil when it was.
+	Problem  error
+	Duration time.Duration
+}
