@@ -20,6 +20,10 @@ type Choice struct {
 	Ecosystem string
 	// Kept is true when what is in force stays as it is.
 	Kept bool
+	// Failing is true when what is in force was kept although it does not work, because nothing may be changed.
+	Failing bool
+	// InForce is true when the sources are those in force, though something about them changes.
+	InForce bool
 	// Why says in words why it was kept or changed.
 	Why string
 	// Sources are what shall be asked, in order; when Kept, what is in force. Empty and not Kept means that no source

@@ -4,6 +4,7 @@ package ecosystem
 
 import (
 	"context"
+	"errors"
 
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
@@ -33,6 +34,9 @@ type Machine struct {
 	RepoOnly bool
 }
 
+// ErrNoTool is what Prove's error wraps when the tool is not installed.
+var ErrNoTool = errors.New("the tool is not installed")
+
 // Ecosystem is what was read of one package manager on this machine and in this checkout. Functions that are nil are
 // not available for it.
 type Ecosystem struct {
@@ -52,6 +56,8 @@ type Ecosystem struct {
 	Catalogue []source.Source
 	// Frozen is why nothing may be changed for it ("package .npmrc names a registry of its own"); empty if it may.
 	Frozen string
+	// Idle is why no source is asked at all ("GOPROXY=off"); empty where one is.
+	Idle string
 	// Guarded is why no mirror may be chosen by itself though what is in force fails; empty if it may.
 	Guarded string
 	// SumDB are the hosts of the checksum database to probe when no source relays it; the first is the log's own.

@@ -51,7 +51,7 @@ func Locate(raw string) (Location, error) {
 	}
 	text := raw
 	if !strings.Contains(text, "://") {
-		if m := scpForm.FindStringSubmatch(text); m != nil {
+		if m := scpForm.FindStringSubmatch(text); m != nil && strings.ContainsAny(text[:strings.Index(text, m[1])+len(m[1])], "@.") {
 			host, err := canonicalHost(m[1])
 			if err != nil {
 				return Location{}, err
