@@ -27,6 +27,9 @@ type Wish struct {
 	Candidates []source.Source
 	// SumDB are the hosts of the checksum database, its own first; empty where none is asked.
 	SumDB []source.Source
+	// SumDBFixed is the database's name where the setting gives it an address of its own, so that no source's relay is
+	// asked; empty otherwise.
+	SumDBFixed string
 	// Frozen and Guarded are why nothing may be changed, or why no mirror may be chosen by itself; empty if it may.
 	Frozen, Guarded string
 	// Direct is true when "direct" is in force and policy allows it; DirectID names the row that tells whether the
@@ -55,7 +58,9 @@ func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 		}
 	}
 	direct, relay, host := sumDB(w, best)
-	sound := func(a answer) bool { return len(w.SumDB) == 0 || a.row.ChecksumDB == detect.Yes || direct }
+	sound := func(a answer) bool {
+		return len(w.SumDB) == 0 || direct || (a.row.ChecksumDB == detect.Yes && w.SumDBFixed == "")
+	}
 
 	if inForce != nil && sound(*inForce) && w.DirectRefused && w.Frozen == "" {
 		choice.Why = "what is in force answers with verified content, but policy does not allow downloads to end at version control hosts (direct)"
@@ -64,7 +69,7 @@ func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 	}
 	if inForce != nil && sound(*inForce) {
 		choice.Kept, choice.Why = true, "what is in force answers with verified content"
-		choice.SumDBReached = len(w.SumDB) == 0 || inForce.row.ChecksumDB == detect.Yes || direct
+		choice.SumDBReached = inForce.row.ChecksumDB == detect.Yes || direct
 		choice.Sources = picked(w.InForce, best)
 		return choice, nil
 	}
@@ -73,7 +78,7 @@ func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 	case len(w.InForce) == 0:
 		why = "nothing is in force"
 	case inForce != nil:
-		why = fmt.Sprintf("%s answers, but neither relays the checksum database nor does that answer itself", shown(w.InForce[0]))
+		why = fmt.Sprintf("%s answers, but the checksum database can be asked neither through it nor at its own address", shown(w.InForce[0]))
 	case !w.allowed(w.InForce[0]):
 		why = fmt.Sprintf("policy does not accept %s", shown(w.InForce[0]))
 	}
@@ -123,7 +128,12 @@ func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 			choice.SumDBReached = true
 			break
 		}
-		if relay != nil && relay.row.Source.URL != a.row.Source.URL && slices.ContainsFunc(list, func(o answer) bool { return o.row.Source.URL == relay.row.Source.URL }) {
+		if relay != nil && w.SumDBFixed != "" && host == nil {
+			sources = []answer{a}
+			choice.SumDB, choice.SumDBReached = relay.row.Source.URL+"/sumdb/"+w.SumDBFixed, true
+			break
+		}
+		if relay != nil && w.SumDBFixed == "" && relay.row.Source.URL != a.row.Source.URL && slices.ContainsFunc(list, func(o answer) bool { return o.row.Source.URL == relay.row.Source.URL }) {
 			sources = []answer{a, *relay}
 			choice.SumDBReached = true
 			break

@@ -56,12 +56,12 @@ type Ecosystem struct {
 	Catalogue []source.Source
 	// Frozen is why nothing may be changed for it ("package .npmrc names a registry of its own"); empty if it may.
 	Frozen string
-	// Idle is why no source is asked at all ("GOPROXY=off"); empty where one is.
-	Idle string
 	// Guarded is why no mirror may be chosen by itself though what is in force fails; empty if it may.
 	Guarded string
 	// SumDB are the hosts of the checksum database to probe when no source relays it; the first is the log's own.
 	SumDB []source.Source
+	// SumDBFixed is the name of the checksum database where the setting gives it an address, so that relays are not asked.
+	SumDBFixed string
 	// SumDBWanted is true when the job will ask a checksum database.
 	SumDBWanted bool
 	// Direct is true when "direct" is in force behind the sources.
