@@ -3,6 +3,7 @@ package upstreamtest
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -21,7 +22,7 @@ const (
 	pullFiles = 3000
 )
 
-// GitHubAPI speaks the three calls that find out what a pull request changes. It serves every owner and repository
+// GitHubAPI speaks the calls that find out what a pull request changes. It serves every owner and repository
 // alike, at the root and below /api/v3 as an Enterprise server does.
 type GitHubAPI struct {
 	// Token is wanted as "Authorization: Bearer TOKEN" (401 otherwise); empty asks for none. Set it before the first request.
@@ -42,6 +43,7 @@ func NewGitHubAPI(tb testing.TB) *GitHubAPI {
 	g.mux.HandleFunc("GET /repos/{owner}/{repo}/pulls/{number}/files", g.pull)
 	g.mux.HandleFunc("GET /repos/{owner}/{repo}/contents/{path...}", g.contents)
 	g.mux.HandleFunc("GET /repos/{owner}/{repo}/compare/{spec...}", g.compare)
+	g.mux.HandleFunc("GET /repos/{owner}/{repo}/git/commits/{sha}", g.commit)
 	g.mux.HandleFunc("/", notFound)
 	return g
 }
@@ -138,6 +140,19 @@ func (g *GitHubAPI) compare(w http.ResponseWriter, r *http.Request) {
 		"base_commit": map[string]string{"sha": base}, "merge_base_commit": map[string]string{"sha": base},
 		"commits": []any{}, "files": changes(paths[:min(len(paths), compareFiles)]),
 	})
+}
+
+// commit exists when a file of it was set.
+func (g *GitHubAPI) commit(w http.ResponseWriter, r *http.Request) {
+	sha := r.PathValue("sha")
+	g.mu.Lock()
+	known := slices.ContainsFunc(slices.Collect(maps.Keys(g.files)), func(k [2]string) bool { return k[0] == sha })
+	g.mu.Unlock()
+	if !known {
+		notFound(w, r)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"sha": sha})
 }
 
 func (g *GitHubAPI) contents(w http.ResponseWriter, r *http.Request) {

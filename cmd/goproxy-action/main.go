@@ -1,0 +1,48 @@
+// Command goproxy-action is the safest and fastest way for a CI job to reach its dependencies, on any network.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"github.com/org/goproxy-action/internal/cli"
+	"github.com/org/goproxy-action/internal/source"
+	"github.com/org/goproxy-action/policy"
+)
+
+// Stamped by the release build (-ldflags -X): the version, and the default sources that the build machine's toolchains
+// have built in.
+var (
+	version     string
+	officialGo  string
+	officialNPM string
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := cli.Main(ctx, system())
+	stop()
+	os.Exit(code)
+}
+
+func system() cli.Process {
+	if version == "" {
+		version = "devel"
+		if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+			version = info.Main.Version
+		}
+	}
+	width, _, _ := term.GetSize(int(os.Stderr.Fd()))
+	return cli.Process{
+		Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
+		StdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())), StderrTerminal: term.IsTerminal(int(os.Stderr.Fd())), Width: width,
+		OS: runtime.GOOS, Version: version, Policies: policy.FS(),
+		Official: map[string]string{source.Go: officialGo, source.NPM: officialNPM},
+	}
+}

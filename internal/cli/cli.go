@@ -1,0 +1,352 @@
+// Package cli parses the command line, wires the concrete parts, and names the exit.
+package cli
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/org/goproxy-action/internal/config"
+	"github.com/org/goproxy-action/internal/egress"
+	"github.com/org/goproxy-action/internal/front"
+	"github.com/org/goproxy-action/internal/front/github"
+	"github.com/org/goproxy-action/internal/front/shell"
+	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/report"
+	"github.com/org/goproxy-action/internal/run"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// Process is the process as Main sees it; cmd fills it from the system, tests from what they play.
+type Process struct {
+	// Args are the arguments without the program's name.
+	Args []string
+	// Environ is the environment as NAME=VALUE; the last of two entries counts.
+	Environ        []string
+	Stdout, Stderr io.Writer
+	// Terminal is true when Stderr and Stdout, in this order, are terminals; Width is the terminal's, 0 when not known.
+	StdoutTerminal, StderrTerminal bool
+	Width                          int
+	// OS is runtime.GOOS.
+	OS string
+	// Version is this program's, and Official the toolchains' default sources by ecosystem as the release was stamped.
+	Version  string
+	Official map[string]string
+	// Policies is the default bundle.
+	Policies fs.FS
+	// Dialer opens all connections; nil is the system's. Public are the public roots; nil is the bundle.
+	Dialer *egress.Dialer
+	Public *x509.CertPool
+}
+
+// Main runs the program and returns its exit code.
+func Main(ctx context.Context, p Process) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(p.Stderr, "goproxy-action: bug: %s\nplease report it with this trace:\n%s", source.Plain(fmt.Sprint(r), 500), debug.Stack())
+			code = int(problem.Bug)
+		}
+	}()
+	if p.Dialer == nil {
+		p.Dialer = &egress.Dialer{}
+	}
+	m := &program{Process: p, env: environment(p.Environ, p.OS)}
+	root := m.root()
+	root.SetArgs(p.Args)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return int(problem.Clean)
+	}
+	var known *problem.Problem
+	if !errors.As(err, &known) && !m.started { // cobra's own: an unknown command, flag or argument
+		err = problem.New(problem.Usage, "", "run goproxy-action --help", "%s", source.Plain(err.Error(), 300))
+	}
+	m.complain(err)
+	return int(problem.CodeOf(err))
+}
+
+// environment is the last value of each variable; on Windows names are told apart without case.
+func environment(environ []string, os string) func(string) (string, bool) {
+	fold := func(s string) string { return s }
+	if os == "windows" {
+		fold = strings.ToUpper
+	}
+	m := make(map[string]string, len(environ))
+	for _, e := range environ {
+		if name, value, ok := strings.Cut(e, "="); ok {
+			m[fold(name)] = value
+		}
+	}
+	return func(name string) (string, bool) {
+		v, ok := m[fold(name)]
+		return v, ok
+	}
+}
+
+type program struct {
+	Process
+	env     func(string) (string, bool)
+	started bool
+	front   *front.Front
+	// shellLines is true when stdout is evaluated by a shell, which has to fail with us.
+	shellLines bool
+	// reported is true when the report has shown the error already.
+	reported bool
+}
+
+func (m *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "goproxy-action",
+		Short: "The safest and fastest way for a CI job to reach its dependencies, on any network",
+		Long: `goproxy-action looks at the network, chooses package sources that are reachable, fast and trustworthy, decides by policy
+whether the dependencies of a checkout may be downloaded, and sets up go, npm and git for the steps that follow.
+
+Exit codes: 0 clean, 1 violations of policy, 2 bad use or configuration, 3 the network did not answer,
+4 security (checksum mismatch), 70 a bug of this program.`,
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRun: func(*cobra.Command, []string) { m.started = true },
+	}
+	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	root.AddCommand(m.setup(), m.check(), m.detect(), m.restore(), m.version())
+	return root
+}
+
+// begin makes the front and the run of one command.
+func (m *program) begin(cmd *cobra.Command, args []string) (run.Process, error) {
+	p := run.Process{Lookup: m.env, Environ: m.Environ, OS: m.OS, Version: m.Version, Stamped: m.Official, Dialer: m.Dialer,
+		Public: m.Public, Policies: m.Policies}
+	p.Flags = func(name string) (string, bool) {
+		for _, s := range config.Settings() {
+			if s.Name != name {
+				continue
+			}
+			if s.Argument != "" && len(args) > 0 {
+				return args[0], true
+			}
+			if f := cmd.Flags().Lookup(s.Flag); s.Flag != "" && f != nil && f.Changed {
+				return f.Value.String(), true
+			}
+		}
+		return "", false
+	}
+	var err error
+	if github.Detect(m.env) {
+		m.front, err = github.New(m.env, m.Stdout, m.Stderr, m.client(), m.Version)
+	} else {
+		m.front = shell.New(m.env, m.Stdout)
+	}
+	p.Front = m.front
+	return p, err
+}
+
+// client asks GitHub's API, by the way that the environment gives.
+func (m *program) client() *http.Client {
+	return &http.Client{Transport: run.Transport(m.Dialer, m.env)}
+}
+
+// flags adds the flags of the table of settings.
+func flags(cmd *cobra.Command) {
+	for _, s := range config.Settings() {
+		if s.Flag != "" {
+			doc := s.Doc
+			if s.Default != "" {
+				doc += " (default " + s.Default + ")"
+			}
+			cmd.Flags().String(s.Flag, "", doc)
+		}
+	}
+}
+
+func format(cmd *cobra.Command) *string {
+	f := cmd.Flags().String("format", "text", "text or json")
+	cmd.Flags().Lookup("format").DefValue = "text"
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	return f
+}
+
+func known(format string) error {
+	if format != "text" && format != "json" {
+		return problem.New(problem.Usage, "flag --format", "write text or json", "%q is no format", source.Plain(format, 40))
+	}
+	return nil
+}
+
+func (m *program) setup() *cobra.Command {
+	cmd := &cobra.Command{Use: "setup [DIR]", Short: "Detect, choose, decide, and set up the tools for what follows", Args: cobra.MaximumNArgs(1),
+		Example: `  eval "$(goproxy-action setup)"      # this shell
+  goproxy-action setup --mode audit   # report what enforce would do`}
+	flags(cmd)
+	f := format(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := known(*f); err != nil {
+			return err
+		}
+		p, err := m.begin(cmd, args)
+		if err != nil {
+			return err
+		}
+		m.shellLines = m.front.Name == "shell" && *f == "text"
+		if m.front.Name == "shell" && *f == "json" {
+			m.front.Export, m.front.Where = nil, "nowhere: with --format json they are only shown"
+		}
+		o, err := p.Setup(cmd.Context())
+		return m.show(o, *f, err)
+	}
+	return cmd
+}
+
+func (m *program) check() *cobra.Command {
+	cmd := &cobra.Command{Use: "check [DIR]", Short: "Decide whether the dependencies of a checkout may be downloaded", Args: cobra.MaximumNArgs(1),
+		Example: `  goproxy-action check
+  goproxy-action check --scope repo --offline services/api`}
+	flags(cmd)
+	f := format(cmd)
+	scope := cmd.Flags().String("scope", run.ScopeAll, "all, or repo to leave this machine's settings out")
+	offline := cmd.Flags().Bool("offline", false, "ask no network, and list what was not asked")
+	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{run.ScopeAll, run.ScopeRepo}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := known(*f); err != nil {
+			return err
+		}
+		if *scope != run.ScopeAll && *scope != run.ScopeRepo {
+			return problem.New(problem.Usage, "flag --scope", "write all or repo", "%q is no scope", source.Plain(*scope, 40))
+		}
+		p, err := m.begin(cmd, args)
+		if err != nil {
+			return err
+		}
+		o, err := p.Check(cmd.Context(), *scope, *offline)
+		return m.show(o, *f, err)
+	}
+	return cmd
+}
+
+func (m *program) detect() *cobra.Command {
+	cmd := &cobra.Command{Use: "detect [DIR]", Short: "Measure the network and every known source", Args: cobra.MaximumNArgs(1)}
+	flags(cmd)
+	f := format(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := known(*f); err != nil {
+			return err
+		}
+		p, err := m.begin(cmd, args)
+		if err != nil {
+			return err
+		}
+		o, err := p.Detect(cmd.Context())
+		return m.show(o, *f, err)
+	}
+	return cmd
+}
+
+func (m *program) restore() *cobra.Command {
+	cmd := &cobra.Command{Use: "restore", Short: "Take back what setup changed", Args: cobra.NoArgs,
+		Example: `  eval "$(goproxy-action restore)"    # this shell`}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := m.begin(cmd, args)
+		if err != nil {
+			return err
+		}
+		var print func([]inject.Change, []string) error
+		if m.front.Name == "shell" {
+			m.shellLines = true
+			print = func(set []inject.Change, unset []string) error {
+				lines, err := shell.Lines(set, unset)
+				if err == nil {
+					_, err = io.WriteString(m.Stdout, lines)
+				}
+				return err
+			}
+		}
+		o, err := p.Restore(print)
+		for _, n := range o.Notes {
+			fmt.Fprintln(m.Stderr, "goproxy-action: "+source.Plain(n, 0))
+		}
+		return err
+	}
+	return cmd
+}
+
+func (m *program) version() *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		_, err := fmt.Fprintln(m.Stdout, "goproxy-action "+m.Version)
+		return err
+	}}
+}
+
+// show renders an outcome: results on stdout, except where stdout is evaluated by a shell or read by the runner.
+func (m *program) show(o report.Outcome, format string, err error) error {
+	o.Problem = err
+	if m.front.Annotate != nil {
+		m.front.Annotate(m.Stdout, o)
+	}
+	if m.front.Summary != nil {
+		if e := m.front.Summary(o); e != nil {
+			o.Notes = append(o.Notes, "the job summary could not be written: "+e.Error())
+		}
+	}
+	if m.front.Output != nil && o.Command == "setup" {
+		if e := m.writeReport(o); e != nil {
+			o.Notes = append(o.Notes, "the report could not be written: "+e.Error())
+		}
+	}
+	out, style := m.Stdout, report.Style{Color: m.color(m.StdoutTerminal), Width: m.Width}
+	if o.Command == "setup" && format == "text" {
+		out, style.Color = m.Stderr, m.color(m.StderrTerminal)
+	}
+	var e error
+	if format == "json" {
+		e = report.JSON(out, o)
+	} else {
+		e = report.Text(out, o, style)
+		m.reported = true
+	}
+	if e != nil && err == nil {
+		err = problem.New(problem.Usage, "write the report", "make the output writable", "%w", e)
+	}
+	return err
+}
+
+func (m *program) color(terminal bool) bool {
+	no, _ := m.env("NO_COLOR")
+	term, _ := m.env("TERM")
+	return terminal && no == "" && term != "dumb"
+}
+
+// writeReport puts the whole outcome where a later step can read it.
+func (m *program) writeReport(o report.Outcome) error {
+	dir, err := inject.NewDir(m.front.TempDir)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	if err := report.JSON(&b, o); err != nil {
+		return err
+	}
+	path := dir + "/report.json"
+	if err := inject.WriteFile(path, []byte(b.String())); err != nil {
+		return err
+	}
+	return m.front.Output("report", path)
+}
+
+// complain says what went wrong and what to do next, and makes an evaluating shell fail.
+func (m *program) complain(err error) {
+	if !m.reported {
+		report.Error(m.Stderr, err)
+	}
+	if m.shellLines {
+		fmt.Fprintf(m.Stdout, "(exit %d)\n", int(problem.CodeOf(err)))
+	}
+}

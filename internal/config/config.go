@@ -1,0 +1,234 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// Default is the origin of a value that nobody gave.
+const Default = "default"
+
+// Value is a setting with where it came from: "flag --mode", "input mode", ".goproxy/config.yaml:3", Default, or empty
+// where there is neither a value nor a default.
+type Value[T any] struct {
+	V      T
+	Origin string
+}
+
+// Given tells whether somebody said so.
+func (v Value[T]) Given() bool { return v.Origin != "" && v.Origin != Default }
+
+// Config is all settings. Maps are keyed by ecosystem (source.Go, source.NPM) and hold only what was given; a list that
+// was given empty is empty and not nil.
+type Config struct {
+	// Directory is the checkout; File the configuration in it, with slashes and inside of it. A File that was Given must
+	// exist.
+	Directory, File Value[string]
+	// Mode is Enforce or Audit. FileMode is the mode as the file alone says it; zero where it says none.
+	Mode, FileMode Value[string]
+	// Probe is ProbeAuto, ProbeAll or ProbeNone.
+	Probe Value[string]
+	// Tools are some of go, npm, git in this order; nil means those that the checkout has files of.
+	Tools Value[[]string]
+	// HTTPSProxy and HTTPProxy may hold a password; empty means that none is set.
+	HTTPSProxy, HTTPProxy Value[string]
+	NoProxy               Value[[]string]
+	// Token is a secret.
+	Token Value[string]
+	// Official and Sources are addresses without a trailing slash; they may hold a password.
+	Official map[string]Value[string]
+	Sources  map[string]Value[[]string]
+	// Trusted are hosts as source.Location.HostPort spells them, or domains with a leading dot, which take in the names
+	// below them only.
+	Trusted map[string]Value[[]string]
+	// Addresses are what sources may have; not Given means any.
+	Addresses      Value[[]netip.Prefix]
+	RequireAddress Value[bool]
+	// Direct is true when downloads may end at version control hosts.
+	Direct Value[bool]
+	// SumDBKeys are verifier keys.
+	SumDBKeys Value[[]string]
+	// Severity is off, note, warning or error by rule. Whether there is such a rule is for the caller to say.
+	Severity map[string]Value[string]
+}
+
+// Lookup finds a flag or an input by its setting's name; nil finds nothing.
+type Lookup func(name string) (string, bool)
+
+func defaults() Config {
+	return Config{
+		Directory: Value[string]{".", Default},
+		File:      Value[string]{File, Default},
+		Mode:      Value[string]{Enforce, Default},
+		Probe:     Value[string]{ProbeAuto, Default},
+		Tools:     Value[[]string]{nil, Default},
+		Direct:    Value[bool]{true, Default},
+
+		RequireAddress: Value[bool]{false, Default},
+	}
+}
+
+// Load reads all settings: a flag comes before an input, that before the file, that before the default. An input that is
+// empty counts as not given. content is the file at path (relative to the checkout, with slashes), nil where there is
+// none; linked means that it was reached through a symbolic link, so that nothing of it is quoted. Errors are Problems of
+// code Usage.
+func Load(content []byte, path string, linked bool, flags, inputs Lookup) (Config, error) {
+	c := defaults()
+	if content != nil {
+		if err := read(&c, content, path, linked); err != nil {
+			return Config{}, err
+		}
+		if c.Mode.Given() {
+			c.FileMode = c.Mode
+		}
+	}
+	if err := given(&c, flags, inputs); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// Where says which checkout and which file in it flags and inputs name: what has to be known before Load.
+func Where(flags, inputs Lookup) (directory, file Value[string], err error) {
+	c := defaults()
+	err = given(&c, flags, inputs)
+	return c.Directory, c.File, err
+}
+
+// given applies inputs and flags.
+func given(c *Config, flags, inputs Lookup) error {
+	for _, s := range Settings() {
+		if s.Input && inputs != nil {
+			if v, ok := inputs(s.Name); ok && strings.TrimSpace(v) != "" {
+				if err := s.give(c, v, "input "+s.Name); err != nil {
+					return err
+				}
+			}
+		}
+		origin := "flag --" + s.Flag
+		if s.Argument != "" {
+			origin = "argument " + s.Argument
+		} else if s.Flag == "" {
+			continue
+		}
+		if flags != nil {
+			if v, ok := flags(s.Name); ok {
+				if err := s.give(c, v, origin); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s Setting) give(c *Config, value, origin string) error {
+	texts := []string{strings.TrimSpace(value)}
+	if s.Kind == List {
+		texts = split(value)
+	}
+	f := s.apply(c, texts, origin)
+	if f == nil {
+		return nil
+	}
+	found := "the value"
+	if !s.Secret && f.item < len(texts) && texts[f.item] != "" {
+		found = quote(texts[f.item])
+	}
+	return problem.New(problem.Usage, origin, f.next(false), "%s %s", found, f.cause(s.Secret))
+}
+
+// apply checks what is the same for all settings, then sets.
+func (s Setting) apply(c *Config, texts []string, origin string) *fault {
+	for i, t := range texts {
+		switch {
+		case t == "":
+			return &fault{item: i, why: "is empty", hint: "write a value, or leave it out"}
+		case !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl):
+			return &fault{item: i, why: "holds a control character", hint: "write plain text on one line"}
+		case s.Allowed != nil && (s.Kind != Pairs || i == 1) && !slices.Contains(s.Allowed, t):
+			return &fault{item: i, why: "is not allowed", hint: "allowed: " + strings.Join(s.Allowed, ", ")}
+		}
+	}
+	return s.set(c, texts, origin)
+}
+
+// split takes a list apart that was written with commas.
+func split(value string) []string {
+	var out []string
+	for part := range strings.SplitSeq(value, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// cause and next are what is wrong and what to do; hidden leaves out what may be a piece of the text.
+func (f *fault) cause(hidden bool) string {
+	if f.detail == nil || hidden {
+		return f.why
+	}
+	return f.why + ": " + source.Plain(f.detail.Error(), 200)
+}
+
+func (f *fault) next(hidden bool) string {
+	switch {
+	case f.write == "":
+		return f.hint
+	case hidden:
+		return "write it in its usual form: lower case, no scheme, no path, no trailing dot"
+	}
+	return "write " + quote(f.write)
+}
+
+// quote makes a found text fit for a message: short, on one line, without credentials.
+func quote(s string) string { return `"` + source.Plain(source.Redact(s), 80) + `"` }
+
+// Secrets are the forms in which this configuration's secrets may turn up in a log, to be masked.
+func (c Config) Secrets() []string {
+	urls := []string{c.HTTPSProxy.V, c.HTTPProxy.V}
+	for _, e := range []string{source.Go, source.NPM} {
+		urls = append(append(urls, c.Official[e].V), c.Sources[e].V...)
+	}
+	var out []string
+	if c.Token.V != "" {
+		out = append(out, c.Token.V)
+	}
+	for _, u := range urls {
+		out = append(out, source.Secrets(u)...)
+	}
+	return out
+}
+
+// CheckInputs refuses an input of the action that there is none of, as the environment shows them (INPUT_MODE=audit): a
+// misspelt "mode" would else be enforced, or not, without a word. Empty ones count as not given.
+func CheckInputs(environ []string) error {
+	known := map[string]bool{}
+	var names []string
+	for _, s := range Settings() {
+		if s.Input {
+			known[strings.ToUpper(s.Name)] = true
+			names = append(names, s.Name)
+		}
+	}
+	var unknown []string
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		if rest, ok := strings.CutPrefix(name, "INPUT_"); ok && !known[rest] && strings.TrimSpace(value) != "" {
+			unknown = append(unknown, quote(strings.ToLower(rest)))
+		}
+	}
+	if unknown == nil {
+		return nil
+	}
+	slices.Sort(unknown)
+	return problem.New(problem.Usage, "inputs of the action", "allowed: "+strings.Join(names, ", "),
+		"there is no input %s", strings.Join(unknown, ", "))
+}

@@ -1,0 +1,219 @@
+// Package config is the one sheet of settings: the action's inputs, the command line's flags and the keys of the
+// configuration file are rows of one table, and each value knows where it came from.
+package config
+
+import (
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// File is where the configuration is looked for, relative to the checkout.
+const File = ".goproxy/config.yaml"
+
+// Kind is the shape of a setting's value.
+type Kind int
+
+// Kinds. A List is a sequence in the file; where it is also a flag or an input it is written with commas there, and may
+// be in the file. Pairs are a mapping whose keys are free.
+const (
+	Text Kind = iota
+	List
+	Pairs
+)
+
+// Setting is one row of the table.
+type Setting struct {
+	// Name is the input's and the flag's; for a row of the file alone it is the same as YAML.
+	Name string
+	// YAML is the path in the file, its parts joined by dots; empty where the file cannot hold it.
+	YAML string
+	// Flag is the name of the command line's flag without dashes, Argument that of its argument; empty where it has none.
+	// What may be a secret has neither, since everybody on a machine can read a command line.
+	Flag, Argument string
+	// Input is true when the action has it.
+	Input bool
+	// Default is what holds when nobody says anything, in words fit for documentation; empty means nothing.
+	Default string
+	// ActionDefault is the default in action.yml. It is empty for what the file may say: an input with a default is always
+	// set, and would hide the file.
+	ActionDefault string
+	// Allowed are the only values; nil means any that the row's own check accepts.
+	Allowed []string
+	Kind    Kind
+	// Secret is true when the value may hold one, and is never shown.
+	Secret bool
+	// Doc is one or more sentences; Example is a value as the file (or, without YAML, the workflow) would hold it.
+	Doc, Example string
+
+	set func(*Config, []string, string) *fault
+}
+
+// fault is why a value is refused.
+type fault struct {
+	// item is the index of the offending text; why goes on from "the value ...". detail may name parts of the text; nil
+	// where there is none.
+	item   int
+	why    string
+	detail error
+	// hint is the next step. write is the right spelling; it is the file's own text in another form, and so is not shown
+	// where the file's text is not.
+	hint, write string
+}
+
+// Values of the settings that have few.
+const (
+	Enforce = "enforce"
+	Audit   = "audit"
+
+	ProbeAuto = "auto"
+	ProbeAll  = "all"
+	ProbeNone = "none"
+
+	allow = "allow"
+	deny  = "deny"
+)
+
+var severities = []string{"off", "note", "warning", "error"} // the gravest last
+
+var ruleID = regexp.MustCompile(`^[A-Z]{2,5}[0-9]{3}$`)
+
+// Settings is the table, in the order of the documentation. The caller may change the result.
+func Settings() []Setting {
+	return []Setting{
+		{Name: "directory", Argument: "DIR", Input: true, Default: ".", Example: "services/api",
+			Doc: "The checkout to look at, relative to the workspace.",
+			set: plain(func(c *Config) *Value[string] { return &c.Directory })},
+		{Name: "mode", YAML: "mode", Flag: "mode", Input: true, Default: Enforce, Allowed: []string{Enforce, Audit}, Example: Enforce,
+			Doc: "enforce fails before anything is downloaded where a policy says no; audit reports what enforce would have done.",
+			set: plain(func(c *Config) *Value[string] { return &c.Mode })},
+		{Name: "probe", YAML: "probe", Flag: "probe", Input: true, Default: ProbeAuto, Allowed: []string{ProbeAuto, ProbeAll, ProbeNone}, Example: ProbeAuto,
+			Doc: "Which sources are measured: auto asks what is in force, and others only where that fails; all asks every known one; none asks nobody.",
+			set: plain(func(c *Config) *Value[string] { return &c.Probe })},
+		{Name: "tools", YAML: "tools", Flag: "tools", Input: true, Kind: List, Default: "what the checkout has files of", Example: "[go, npm]",
+			Doc: "The tools that are set up: go, npm, git.", set: setTools},
+		{Name: "config", Flag: "config", Input: true, Default: File, Example: "ci/goproxy.yaml",
+			Doc: "The configuration file, relative to the directory. Naming one that does not exist is an error.", set: setFile},
+		{Name: "https-proxy", YAML: "proxy.https", Input: true, Secret: true, Example: "http://proxy.example:3128",
+			Doc: "The forward proxy that the following steps shall use for https addresses. A name and password in it are masked.",
+			set: setProxy(func(c *Config) *Value[string] { return &c.HTTPSProxy })},
+		{Name: "http-proxy", YAML: "proxy.http", Input: true, Secret: true, Example: "http://proxy.example:3128",
+			Doc: "The same for http addresses.",
+			set: setProxy(func(c *Config) *Value[string] { return &c.HTTPProxy })},
+		{Name: "no-proxy", YAML: "proxy.no-proxy", Flag: "no-proxy", Input: true, Kind: List, Example: "[.corp.example, 10.0.0.0/8]",
+			Doc: "Hosts, domains with a leading dot, addresses and CIDRs that are reached without the proxy. They are added to what the runner has.", set: setNoProxy},
+		{Name: "token", Input: true, Secret: true, ActionDefault: "${{ github.token }}", Example: "${{ secrets.READ_TOKEN }}",
+			Doc: "A token for GitHub's API, used to read the commit that a change is measured against. It needs contents: read, and pull-requests: read on pull requests.",
+			set: plain(func(c *Config) *Value[string] { return &c.Token })},
+		{Name: "binary", Input: true, Example: "bin/goproxy-action",
+			Doc: "A ready binary, absolute or relative to the workspace. Without it the action is built from its own source with the Go on the PATH, once per runner. Trust it as you trust the workflow: not a file of a pull request's checkout.",
+			set: func(*Config, []string, string) *fault { return nil }}, // the launcher's
+
+		{Name: "official.go", YAML: "official.go", Example: "https://goproxy.corp.example",
+			Doc: "What stands for the module proxy that the Go toolchain has built in, where that is not known or shall not be asked.", set: setOfficial(source.Go)},
+		{Name: "official.npm", YAML: "official.npm", Example: "https://npm.corp.example",
+			Doc: "The same for npm's registry.", set: setOfficial(source.NPM)},
+		{Name: "sources.go", YAML: "sources.go", Kind: List, Example: "[https://goproxy.corp.example]",
+			Doc: "Further module proxies to choose from, asked before the catalogue.", set: setSources(source.Go)},
+		{Name: "sources.npm", YAML: "sources.npm", Kind: List, Example: "[https://npm.corp.example]",
+			Doc: "Further registries to choose from, asked before the catalogue.", set: setSources(source.NPM)},
+		{Name: "trusted.go", YAML: "trusted.go", Kind: List, Default: "the catalogue, and what the runner itself names", Example: "[goproxy.corp.example, .mirrors.example]",
+			Doc: "The only hosts that Go modules may come from. A leading dot takes in all names below a domain. An empty list trusts nobody.", set: setTrusted(source.Go)},
+		{Name: "trusted.npm", YAML: "trusted.npm", Kind: List, Default: "the catalogue, and what the runner itself names", Example: "[npm.corp.example]",
+			Doc: "The only hosts that npm packages may come from.", set: setTrusted(source.NPM)},
+		{Name: "trusted.addresses", YAML: "trusted.addresses", Kind: List, Default: "any address", Example: "[10.0.0.0/8, 192.0.2.7]",
+			Doc: "The only addresses that sources may have: CIDRs or single addresses.", set: setAddresses},
+		{Name: "trusted.require-address", YAML: "trusted.require-address", Allowed: []string{"true", "false"}, Default: "false", Example: "true",
+			Doc: "Whether a source whose address cannot be seen, as behind a forward proxy, is refused.",
+			set: yes("true", func(c *Config) *Value[bool] { return &c.RequireAddress })},
+		{Name: "direct", YAML: "direct", Allowed: []string{allow, deny}, Default: allow, Example: deny,
+			Doc: "Whether module downloads may end at the version control hosts (GOPROXY's direct).",
+			set: yes(allow, func(c *Config) *Value[bool] { return &c.Direct })},
+		{Name: "checksum-database.keys", YAML: "checksum-database.keys", Kind: List, Example: "[" + exampleKey + "]",
+			Doc: "Keys of checksum databases that are trusted beside the one built into Go, as name+hash+key.", set: setKeys},
+		{Name: "severity", YAML: "severity", Kind: Pairs, Allowed: severities, Default: "as the rule says", Example: "{GO001: error, LCK004: off}",
+			Doc: "The severity of single rules: off, note, warning or error.", set: setSeverity},
+	}
+}
+
+// exampleKey is a well-formed verifier key (x/mod/sumdb/note's own example).
+const exampleKey = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+
+// Output is one output of the action.
+type Output struct{ Name, Doc string }
+
+// Outputs are what the action tells the following steps.
+func Outputs() []Output {
+	return []Output{
+		{"class", "The class of the network: direct, restricted, proxied, captive, offline or unknown."},
+		{"decision", "allow, deny or error."},
+		{"goproxy", "GOPROXY as the following steps have it, without credentials."},
+		{"gosumdb", "GOSUMDB as the following steps have it."},
+		{"npm-registry", "The npm registry as the following steps have it, without credentials."},
+		{"changed", "true when a setting was changed for the following steps, else false."},
+		{"report", "The path of the report in JSON."},
+	}
+}
+
+func plain(field func(*Config) *Value[string]) func(*Config, []string, string) *fault {
+	return func(c *Config, v []string, origin string) *fault {
+		*field(c) = Value[string]{v[0], origin}
+		return nil
+	}
+}
+
+func yes(word string, field func(*Config) *Value[bool]) func(*Config, []string, string) *fault {
+	return func(c *Config, v []string, origin string) *fault {
+		*field(c) = Value[bool]{v[0] == word, origin}
+		return nil
+	}
+}
+
+func setTools(c *Config, v []string, origin string) *fault {
+	known := []string{source.Go, source.NPM, source.Git}
+	if len(v) == 1 && v[0] == "auto" {
+		c.Tools = Value[[]string]{nil, origin}
+		return nil
+	}
+	if len(v) == 0 {
+		return &fault{why: "names no tool", hint: "name some of " + strings.Join(known, ", ") + ", or write auto"}
+	}
+	for i, t := range v {
+		if !slices.Contains(known, t) {
+			return &fault{item: i, why: "is no tool that is known here", hint: "allowed: " + strings.Join(known, ", ") + ", or auto alone"}
+		}
+	}
+	v = slices.Clone(v)
+	slices.SortFunc(v, func(a, b string) int { return slices.Index(known, a) - slices.Index(known, b) })
+	c.Tools = Value[[]string]{slices.Compact(v), origin}
+	return nil
+}
+
+func setFile(c *Config, v []string, origin string) *fault {
+	p := filepath.ToSlash(v[0])
+	if !filepath.IsLocal(v[0]) || path.Clean(p) == "." {
+		return &fault{why: "does not lie in the directory", hint: "name a file inside of it, such as " + File}
+	}
+	c.File = Value[string]{path.Clean(p), origin}
+	return nil
+}
+
+func setSeverity(c *Config, v []string, origin string) *fault {
+	if !ruleID.MatchString(v[0]) {
+		return &fault{why: "is no rule", hint: "rules are called like GO001 or LCK003"}
+	}
+	put(&c.Severity, v[0], Value[string]{v[1], origin})
+	return nil
+}
+
+// put keeps m's zero value usable, so that an absent map means "nothing was said".
+func put[V any](m *map[string]V, key string, v V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[key] = v
+}

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Stricter is base, the configuration of the commit that a change is measured against, with head, that of the change,
+// allowed to be stricter and nothing else: a pull request cannot weaken its own gate. Both are loaded with the same
+// flags and inputs. What counts of head:
+//   - mode enforce; and where base's file says enforce, no flag or input of the change takes it back;
+//   - a severity that is raised; where base says nothing of the rule only error is known to raise it;
+//   - trusted hosts that base trusts too; where base has no list only an empty one is known to be narrower;
+//   - addresses that base allows too; require-address; direct: deny.
+func (base Config) Stricter(head Config) Config {
+	const by = " (stricter than the base commit)"
+	out := base
+	switch {
+	case base.FileMode.V == Enforce:
+		out.Mode = base.FileMode
+	case base.Mode.V == Audit && head.Mode.V == Enforce:
+		out.Mode = Value[string]{Enforce, head.Mode.Origin + by}
+	}
+	out.Severity = maps.Clone(base.Severity)
+	for rule, h := range head.Severity {
+		b, known := base.Severity[rule]
+		if known && slices.Index(severities, h.V) > slices.Index(severities, b.V) || !known && h.V == "error" {
+			put(&out.Severity, rule, Value[string]{h.V, h.Origin + by})
+		}
+	}
+	out.Trusted = maps.Clone(base.Trusted)
+	for ecosystem, h := range head.Trusted {
+		b, known := base.Trusted[ecosystem]
+		if hosts := common(b.V, h.V); known && !slices.Equal(hosts, b.V) || !known && len(h.V) == 0 {
+			put(&out.Trusted, ecosystem, Value[[]string]{hosts, h.Origin + by})
+		}
+	}
+	if h := head.Addresses; h.Given() {
+		nets := h.V
+		if base.Addresses.Given() {
+			nets = overlap(base.Addresses.V, h.V)
+		}
+		if !base.Addresses.Given() || !slices.Equal(nets, base.Addresses.V) {
+			out.Addresses = Value[[]netip.Prefix]{nets, h.Origin + by}
+		}
+	}
+	if head.RequireAddress.V && !base.RequireAddress.V {
+		out.RequireAddress = Value[bool]{true, head.RequireAddress.Origin + by}
+	}
+	if !head.Direct.V && base.Direct.V {
+		out.Direct = Value[bool]{false, head.Direct.Origin + by}
+	}
+	return out
+}
+
+// common is what both lists trust: base's entries that head takes in, then head's narrower ones.
+func common(base, head []string) []string {
+	out := []string{}
+	for _, entry := range base {
+		if covered(head, entry) {
+			out = append(out, entry)
+		}
+	}
+	for _, entry := range head {
+		if covered(base, entry) && !covered(out, entry) {
+			out = append(out, entry)
+		}
+	}
+	return out
+}
+
+// covered tells whether all that entry trusts is trusted by some other entry, too. A host without a port stands for all
+// its ports.
+func covered(by []string, entry string) bool {
+	host, port, _ := strings.Cut(entry, ":")
+	for _, wide := range by {
+		if wide == entry || strings.HasPrefix(wide, ".") && strings.HasSuffix(host, wide) ||
+			wide == host && !strings.Contains(port, ":") {
+			return true
+		}
+	}
+	return false
+}
+
+// overlap are the networks that lie in both lists, in base's order.
+func overlap(base, head []netip.Prefix) []netip.Prefix {
+	out := []netip.Prefix{}
+	for _, b := range base {
+		for _, h := range head {
+			if p := b; b.Overlaps(h) {
+				if h.Bits() > b.Bits() {
+					p = h
+				}
+				if !slices.Contains(out, p) {
+					out = append(out, p)
+				}
+			}
+		}
+	}
+	return out
+}

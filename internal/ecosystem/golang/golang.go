@@ -1,0 +1,225 @@
+// Package golang is all we know of Go modules: where they come from, how a source of them is proven, what go.mod,
+// go.sum and go.work pin, and the settings that the go command reads. The go command itself is started only by Prove,
+// in an empty directory: asked inside a checkout it may download and run another one.
+package golang
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/mod/module"
+
+	"github.com/org/goproxy-action/internal/ecosystem"
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// Names are the base names of the files that New reads in a checkout.
+func Names() []string { return []string{"go.mod", "go.sum", "go.work", "go.work.sum"} }
+
+// Catalogue are the module proxies run by others, in no order of preference. Which of them relay the checksum database
+// is left to the probe. New slices at each call.
+func Catalogue() []source.Source {
+	row := func(id, url, operator, region, claim string) source.Source {
+		return source.Source{ID: id, Ecosystem: source.Go, Role: source.ModuleProxy, URL: url, Origin: source.Builtin,
+			Operator: operator, Region: region, Claim: claim, Checked: "2026-11-22", Public: true}
+	}
+	unconfirmed := row("proxy.golang.com.cn", "https://proxy.golang.com.cn", "", "CN", "listed by others only")
+	unconfirmed.Off = "its operator could not be confirmed"
+	return []source.Source{
+		row("goproxy.cn", "https://goproxy.cn", "Goproxy.cn (non-profit, sponsored by Qiniu Cloud)", "CN", "its own README, github.com/goproxy/goproxy.cn"),
+		row("goproxy.io", "https://goproxy.io", "GOPROXY.IO", "global, CN", "its own source, github.com/goproxyio/goproxy"),
+		row("mirrors.aliyun.com", "https://mirrors.aliyun.com/goproxy", "Alibaba Cloud", "CN", "github.com/RubyMetric/chsrc"),
+		row("mirrors.tencent.com", "https://mirrors.tencent.com/go", "Tencent Cloud", "CN", "READMEs of the operator's SDKs"),
+		row("mirrors.huaweicloud.com", "https://mirrors.huaweicloud.com/repository/goproxy", "Huawei Cloud (no checksum relay)", "CN", "github.com/RubyMetric/chsrc"),
+		unconfirmed,
+	}
+}
+
+// view is what was read of Go on one machine and in one checkout.
+type view struct {
+	m     ecosystem.Machine
+	co    *lockfile.Checkout
+	notes []string
+	// tool is the absolute path of the go command; empty where there is none.
+	tool string
+	// official is the toolchain's own default; its URL is empty when unknown.
+	official  source.Source
+	catalogue []source.Source
+	set       settings
+	pins
+	known known
+}
+
+// New reads the machine's settings and the checkout's files. It starts nothing and asks no network. A file that cannot
+// be understood is an error that joins a *problem.Problem of code Usage per file.
+func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, error) {
+	v, err := read(m, co)
+	if err != nil {
+		return nil, err
+	}
+	e := &ecosystem.Ecosystem{
+		Name: source.Go, Present: v.present(), Installed: v.tool != "", Files: v.files, Modules: v.modules,
+		Catalogue: v.catalogue, SumDB: v.databases(), Notes: v.notes,
+		Target: v.target, Fill: v.fill, Hosts: Hosts, Changes: v.changes,
+	}
+	if v.tool != "" {
+		e.Prove = v.prove
+	} else {
+		e.Prove = absent
+	}
+	if m.RepoOnly {
+		return e, nil
+	}
+	proxies := v.set.get("GOPROXY")
+	if proxies.origin == source.Checkout {
+		e.Frozen = "GOPROXY is set by a file of the checkout, " + source.Plain(proxies.from, 200)
+	} else {
+		var valid bool
+		e.InForce, e.Direct, valid = v.inForce(proxies)
+		if valid && len(e.InForce) == 0 && proxies.value != "" {
+			e.Frozen = "GOPROXY=" + source.Plain(source.Redact(proxies.value), 100) + " asks no module proxy"
+		}
+	}
+	db := parseSumDB(v.set.get("GOSUMDB").value, m.SumDBKeys)
+	e.SumDBWanted = db.mode != off && v.anyPublic()
+	if db.sound() && db.url != "" {
+		e.SumDBFixed = db.name
+	}
+	return e, nil
+}
+
+func read(m ecosystem.Machine, co *lockfile.Checkout) (*view, error) {
+	v := &view{m: m, co: co, known: genuine()}
+	v.readSettings()
+	v.assemble()
+	return v, v.readPins()
+}
+
+// anyPublic tells whether a required module is one that the checksum database may be asked about. Without any
+// requirement the answer is yes: what a job installs by name is not known here.
+func (v *view) anyPublic() bool {
+	patterns := cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value)
+	for _, path := range v.required {
+		if !module.MatchPrefixPatterns(patterns, path) {
+			return true
+		}
+	}
+	return len(v.required) == 0
+}
+
+// assemble puts the candidates in order: the toolchain's default, the user's own, the mirrors; each base once.
+func (v *view) assemble() {
+	seen := map[string]bool{}
+	add := func(s source.Source) {
+		if loc, err := source.Locate(s.URL); err != nil {
+			v.notes = append(v.notes, fmt.Sprintf("the Go source %s is left out: %v", source.Plain(source.Redact(s.URL), 200), err))
+		} else if !seen[loc.String()] {
+			seen[loc.String()] = true
+			v.catalogue = append(v.catalogue, s)
+		}
+	}
+	if v.official.URL != "" {
+		add(v.official)
+	}
+	for _, raw := range v.m.Extra {
+		add(named(raw, source.User))
+	}
+	for _, s := range Catalogue() {
+		add(s)
+	}
+}
+
+// named is a module proxy that somebody names, with its host as ID.
+func named(raw, origin string) source.Source {
+	s := source.Source{Ecosystem: source.Go, Role: source.ModuleProxy, URL: trimBase(raw), Origin: origin}
+	if loc, err := source.Locate(raw); err == nil {
+		s.ID = loc.HostPort()
+	}
+	return s
+}
+
+// inForce are the module proxies of a GOPROXY value that the go command can come to ask, in order: all up to "direct"
+// or "off", since it goes on at least when a module is not found. It also tells whether "direct" ends the list, and
+// whether the list is valid: one invalid entry makes the go command refuse it as a whole.
+func (v *view) inForce(proxies setting) (list []source.Source, direct, valid bool) {
+	for _, p := range parseProxies(proxies.value, v.m.OS) {
+		switch p.Kind {
+		case "invalid":
+			return nil, false, false
+		case "direct":
+			return list, true, true
+		case "off":
+			return list, false, true
+		case "url":
+			list = append(list, v.recognise(named(p.raw, proxies.origin)))
+		}
+	}
+	return list, false, true
+}
+
+// recognise gives a source the identity that the catalogue has for its address. Who named it stays as it is.
+func (v *view) recognise(s source.Source) source.Source {
+	loc, err := source.Locate(s.URL)
+	if err != nil {
+		return s
+	}
+	for _, c := range v.catalogue {
+		if known, err := source.Locate(c.URL); err == nil && known.String() == loc.String() {
+			c.URL, c.Origin = s.URL, s.Origin
+			return c
+		}
+	}
+	return s
+}
+
+// databases are the places of the checksum database that is in force, or that will be when the one in force is none or
+// has a key that nobody vouches for.
+func (v *view) databases() []source.Source {
+	from := v.set.get("GOSUMDB")
+	db := parseSumDB(from.value, v.m.SumDBKeys)
+	row := func(url, origin string) source.Source {
+		s := named(url, origin)
+		s.Role, s.Public = source.ChecksumDB, origin == source.Builtin
+		return s
+	}
+	own := []source.Source{row("https://"+defaultDB, source.Builtin), row("https://"+aliasDB, source.Builtin)}
+	if !db.sound() {
+		return own
+	}
+	if db.name != defaultDB {
+		return []source.Source{row(cmp.Or(db.url, "https://"+db.name), from.origin)}
+	}
+	if db.url == "" {
+		return own
+	}
+	list := []source.Source{row(db.url, from.origin)}
+	for _, s := range own {
+		if s.ID == list[0].ID && s.URL == list[0].URL {
+			list[0] = s
+		} else {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// inside tells whether path is dir or lies below it, by name or after its links are followed.
+func inside(dir, path string) bool {
+	for _, d := range [2]string{dir, resolved(dir)} {
+		for _, p := range [2]string{path, resolved(path)} {
+			if rel, err := filepath.Rel(d, p); err == nil && filepath.IsLocal(rel) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func resolved(path string) string {
+	if r, err := filepath.EvalSymlinks(path); err == nil {
+		return r
+	}
+	return path
+}

@@ -1,0 +1,276 @@
+package golang
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// maxModFile bounds a go.mod and a go.work. The largest of public repositories have some 200 KB; go itself reads 16 MiB.
+const maxModFile = 4 << 20
+
+// pins are the facts about the checkout's own files.
+type pins struct {
+	files []string
+	// mods and works are how many go.mod and go.work files there are, modules how many module versions all go.sum and
+	// go.work.sum files name.
+	mods, works, modules int
+	// own are the paths of the checkout's modules, required those of what they require and do not replace.
+	own, required []string
+	replaces      []decide.Replace
+	unsummed      []decide.Unsummed
+}
+
+func (p pins) present() bool { return p.mods+p.works > 0 }
+
+// main is one go.mod of the checkout with the go.sum beside it.
+type main struct {
+	file lockfile.File
+	mod  *modfile.File
+	sums map[module.Version]bool
+	// work are the workspaces that use it.
+	work []*workspace
+}
+
+// workspace is one go.work. Inside it the go command joins the replacements and sums of all its members.
+type workspace struct {
+	members  []*main
+	replaces []*modfile.Replace
+	sums     map[module.Version]bool
+}
+
+// readPins reads all files, and goes on behind one that cannot be understood, so that a user is told of all.
+func (v *view) readPins() error {
+	var problems []error
+	versions := map[module.Version]bool{}
+	sums := func(path string) map[module.Version]bool {
+		file, err := v.co.Read(path, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		var lines []SumLine
+		if err == nil {
+			v.files = append(v.files, path)
+			lines, err = ParseSum(file)
+		}
+		if err != nil {
+			problems = append(problems, err)
+		}
+		have := make(map[module.Version]bool, len(lines)/2)
+		for _, l := range lines {
+			m := module.Version{Path: l.Module, Version: l.Version}
+			have[m], versions[m] = true, true
+		}
+		return have
+	}
+
+	mains := map[string]*main{}
+	var order []*main
+	for _, name := range v.co.Files("go.mod") {
+		file, err := v.co.Read(name, maxModFile)
+		m := &main{file: file}
+		if err == nil {
+			v.files = append(v.files, name)
+			if m.mod, err = modfile.Parse(name, file.Data, nil); err != nil {
+				err = syntaxProblem(file, err)
+			}
+		}
+		v.mods++
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		mains[name], order = m, append(order, m)
+		if m.mod.Module != nil {
+			v.own = append(v.own, m.mod.Module.Mod.Path)
+		}
+		v.addReplaces(file, m.mod.Replace)
+	}
+	for _, name := range v.co.Files("go.sum") {
+		have := sums(name)
+		if m := mains[path.Join(path.Dir(name), "go.mod")]; m != nil {
+			m.sums = have
+		}
+	}
+	for _, name := range v.co.Files("go.work") {
+		v.works++
+		file, err := v.co.Read(name, maxModFile)
+		var work *modfile.WorkFile
+		if err == nil {
+			v.files = append(v.files, name)
+			if work, err = modfile.ParseWork(name, file.Data, nil); err != nil {
+				err = syntaxProblem(file, err)
+			}
+		}
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		w := &workspace{replaces: work.Replace, sums: sums(path.Join(path.Dir(name), "go.work.sum"))}
+		for _, use := range work.Use {
+			if m := mains[path.Join(path.Dir(name), use.Path, "go.mod")]; m != nil && !path.IsAbs(use.Path) {
+				w.members, m.work = append(w.members, m), append(m.work, w)
+			}
+		}
+		v.addReplaces(file, work.Replace)
+	}
+	v.modules = len(versions)
+	for _, m := range order {
+		v.addUnsummed(m)
+	}
+	slices.Sort(v.required)
+	v.required = slices.Compact(v.required)
+	return errors.Join(problems...)
+}
+
+// position turns a place of modfile into ours: lines and byte columns from 1.
+func position(file lockfile.File, p modfile.Position) lockfile.Position {
+	if p.Line == 0 || p.Byte > len(file.Data) {
+		return lockfile.Position{File: file.Path}
+	}
+	return lockfile.Position{File: file.Path, Line: p.Line, Column: p.Byte - bytes.LastIndexByte(file.Data[:p.Byte], '\n')}
+}
+
+// syntaxProblem words what modfile objects to. modfile quotes the file, which must not happen for a linked one.
+func syntaxProblem(file lockfile.File, err error) error {
+	kind := path.Base(file.Path)
+	p := &problem.Problem{Code: problem.Usage, Op: source.Plain(file.Path, 0), Err: fmt.Errorf("cannot be read as a %s file", kind),
+		Hint: fmt.Sprintf("mend the line, or restore the file from a commit that builds (https://go.dev/ref/mod#%s-file)", strings.ReplaceAll(kind, ".", "-"))}
+	var list modfile.ErrorList
+	if !errors.As(err, &list) || len(list) == 0 {
+		return p
+	}
+	first := list[0]
+	if at := position(file, first.Pos); at.Line > 0 {
+		p.Op = fmt.Sprintf("%s:%d:%d", p.Op, at.Line, at.Column)
+		if lines := bytes.SplitN(file.Data, []byte("\n"), at.Line+1); !file.Linked && at.Line <= len(lines) {
+			p.Excerpt = source.Plain(source.Redact(strings.TrimRight(string(lines[at.Line-1]), "\r")), 200)
+		}
+	}
+	if !file.Linked {
+		first.Filename, first.Pos = "", modfile.Position{}
+		p.Err = fmt.Errorf("%s", source.Plain(source.Redact(first.Error()), 300))
+		if more := len(list) - 1; more > 0 {
+			p.Err = fmt.Errorf("%w (and %d more)", p.Err, more)
+		}
+	}
+	return p
+}
+
+func (v *view) addReplaces(file lockfile.File, list []*modfile.Replace) {
+	for _, r := range list {
+		v.replaces = append(v.replaces, replacement(file, r))
+	}
+}
+
+// replacement is one replace directive. A local path is judged by its text alone; nothing is looked up.
+func replacement(file lockfile.File, r *modfile.Replace) decide.Replace {
+	out := decide.Replace{Module: r.Old.Path, Version: r.Old.Version, Target: r.New.Path, TargetVersion: r.New.Version,
+		Kind: "module", Origin: source.Checkout, Position: lockfile.Position{File: file.Path}}
+	if r.Syntax != nil {
+		out.Position = position(file, r.Syntax.Start)
+	}
+	if r.New.Version == "" && modfile.IsDirectoryPath(r.New.Path) {
+		local := strings.ReplaceAll(r.New.Path, `\`, "/")
+		joined := path.Join(path.Dir(file.Path), local)
+		out.Kind = "local"
+		out.Outside = path.IsAbs(local) || len(local) > 1 && local[1] == ':' || joined == ".." || strings.HasPrefix(joined, "../")
+		return out
+	}
+	out.Host = host(r.New.Path)
+	out.Foreign = out.Host != host(r.Old.Path) || second(r.New.Path) != second(r.Old.Path)
+	return out
+}
+
+// host is the canonical host that a module path begins with; its first element as written where that is no host.
+func host(modulePath string) string {
+	first, _, _ := strings.Cut(modulePath, "/")
+	if loc, err := source.Locate("https://" + first); err == nil {
+		return loc.HostPort()
+	}
+	return first
+}
+
+// second is the second element of a module path, at most hosts the owner.
+func second(modulePath string) string {
+	_, rest, _ := strings.Cut(modulePath, "/")
+	owner, _, _ := strings.Cut(rest, "/")
+	return owner
+}
+
+// addUnsummed finds the requirements of one module that no go.sum line covers. Every required version has at least the
+// line of its go.mod (https://go.dev/ref/mod#go-sum-files). Within a workspace the files of all members count, as for
+// the go command.
+func (v *view) addUnsummed(m *main) {
+	replaced := func(old module.Version) bool {
+		match := func(list []*modfile.Replace) bool {
+			return slices.ContainsFunc(list, func(r *modfile.Replace) bool {
+				return r.Old.Path == old.Path && (r.Old.Version == "" || r.Old.Version == old.Version)
+			})
+		}
+		if match(m.mod.Replace) {
+			return true
+		}
+		for _, w := range m.work {
+			if match(w.replaces) || slices.ContainsFunc(w.members, func(o *main) bool {
+				return match(o.mod.Replace) || o.mod.Module != nil && o.mod.Module.Mod.Path == old.Path
+			}) {
+				return true
+			}
+		}
+		return false
+	}
+	summed := func(wanted module.Version) bool {
+		return m.sums[wanted] || slices.ContainsFunc(m.work, func(w *workspace) bool {
+			return w.sums[wanted] || slices.ContainsFunc(w.members, func(o *main) bool { return o.sums[wanted] })
+		})
+	}
+	for _, r := range m.mod.Require {
+		if replaced(r.Mod) {
+			continue
+		}
+		v.required = append(v.required, r.Mod.Path)
+		if !summed(r.Mod) {
+			v.unsummed = append(v.unsummed, decide.Unsummed{Module: r.Mod.Path, Version: r.Mod.Version,
+				Sum: path.Join(path.Dir(m.file.Path), "go.sum"), Position: position(m.file, r.Syntax.Start)})
+		}
+	}
+}
+
+// Hosts are the canonical hosts that replace directives lead to, in a checkout as some commit has it. Files that cannot
+// be read or understood name no host. The error is always nil.
+func Hosts(co *lockfile.Checkout) (map[string]bool, error) {
+	hosts := map[string]bool{}
+	for _, name := range append(co.Files("go.mod"), co.Files("go.work")...) {
+		file, err := co.Read(name, maxModFile)
+		if err != nil {
+			continue
+		}
+		var list []*modfile.Replace
+		if path.Base(name) == "go.mod" {
+			if mod, err := modfile.Parse(name, file.Data, nil); err == nil {
+				list = mod.Replace
+			}
+		} else if work, err := modfile.ParseWork(name, file.Data, nil); err == nil {
+			list = work.Replace
+		}
+		for _, r := range list {
+			if d := replacement(file, r); d.Kind == "module" {
+				hosts[d.Host] = true
+			}
+		}
+	}
+	return hosts, nil
+}

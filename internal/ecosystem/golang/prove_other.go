@@ -1,0 +1,8 @@
+//go:build !unix
+
+package golang
+
+import "os/exec"
+
+// asGroup leaves the command as it is: its end closes the pipes of its children, and WaitDelay does not wait for them.
+func asGroup(*exec.Cmd) {}

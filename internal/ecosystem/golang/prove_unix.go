@@ -1,0 +1,20 @@
+//go:build unix
+
+package golang
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// asGroup makes the end of the context the end of the command's children too: go starts git.
+func asGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error {
+		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != syscall.ESRCH {
+			return err
+		}
+		return os.ErrProcessDone
+	}
+}

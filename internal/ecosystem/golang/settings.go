@@ -1,0 +1,293 @@
+package golang
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// names are the settings that are read, in the order in which they are reported.
+var names = [...]string{"GOPROXY", "GOSUMDB", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOFLAGS",
+	"GO111MODULE", "GOENV", "GOVCS", "GOTOOLCHAIN", "GOAUTH"}
+
+// maxEnvFile bounds GOROOT/go.env and the file that go env -w writes. Both have some 20 lines.
+const maxEnvFile = 64 << 10
+
+// setting is one effective setting of the go command with where it comes from.
+type setting struct {
+	name, value string
+	// origin is source.Builtin, Runner or Checkout; Builtin too where the setting is set nowhere.
+	origin string
+	// from is "the environment", "the plan", a file's path, or empty where the setting is set nowhere.
+	from string
+	at   lockfile.Position
+}
+
+const (
+	fromEnvironment = "the environment"
+	fromPlan        = "the plan"
+)
+
+// origins is where a setting comes from, as policies see it.
+func (s setting) origins() decide.From {
+	f := decide.From{Origin: s.origin, Setting: s.name, Position: s.at}
+	switch s.from {
+	case "":
+	case fromPlan:
+		f.Setting = "plan"
+	default:
+		f.Setting += " in " + s.from
+	}
+	return f
+}
+
+type settings map[string]setting
+
+// get is the zero setting of that name, of origin builtin, where there is none.
+func (s settings) get(name string) setting {
+	if v, ok := s[name]; ok {
+		return v
+	}
+	return setting{name: name, origin: source.Builtin}
+}
+
+// with is s as it will be after changes.
+func (s settings) with(changes []inject.Change) settings {
+	s = maps.Clone(s)
+	for _, c := range changes {
+		s[c.Name] = setting{name: c.Name, value: c.Value, origin: source.Builtin, from: fromPlan}
+	}
+	return s
+}
+
+// readSettings finds what the go command would find (go 1.26, cmd/go/internal/cfg): a variable that is not empty, else
+// the line of the GOENV file, else the line of GOROOT/go.env.
+func (v *view) readSettings() {
+	file, lines, origin := v.envFile()
+	v.official = source.Source{ID: source.Official, Ecosystem: source.Go, Role: source.ModuleProxy, Origin: source.Builtin}
+	var goroot string
+	for _, l := range lines {
+		if l.key == "GOROOT" && origin != source.Checkout {
+			goroot = l.value
+		}
+	}
+	path, defaults := v.toolchain(goroot)
+	v.set = settings{}
+	if !v.m.RepoOnly {
+		v.set.apply(defaults, path, source.Builtin)
+		v.set.apply(lines, file, origin)
+		for _, name := range names {
+			if value, _ := v.m.Lookup(name); value != "" {
+				v.set[name] = setting{name: name, value: value, origin: source.Runner, from: fromEnvironment}
+			}
+		}
+		for _, name := range names {
+			if strings.HasSuffix(v.set[name].value, "\r") {
+				v.notes = append(v.notes, fmt.Sprintf("%s in %s ends with a carriage return, which the go command takes as part of the value", name, source.Plain(v.set[name].from, 200)))
+			}
+		}
+		if _, err := parseFlags(v.set.get("GOFLAGS")); err != nil {
+			v.notes = append(v.notes, fmt.Sprintf("GOFLAGS cannot be read: %v; every go command will fail", err))
+		}
+	}
+	v.findOfficial(defaults)
+	if v.set["GOPROXY"].value == "" && v.official.URL != "" && !v.m.RepoOnly {
+		v.set["GOPROXY"] = setting{name: "GOPROXY", value: v.official.URL + ",direct", origin: source.Builtin}
+	}
+}
+
+func (s settings) apply(lines []envLine, file, origin string) {
+	for _, l := range lines {
+		if l.key == "GOENV" {
+			continue // the go command reads it from the environment alone
+		}
+		s[l.key] = setting{name: l.key, value: l.value, origin: origin, from: file,
+			at: lockfile.Position{File: file, Line: l.line, Column: len(l.key) + 2}}
+	}
+}
+
+// findOfficial takes the user's word, else the first module proxy of GOROOT/go.env, else what the build stamped in.
+func (v *view) findOfficial(defaults []envLine) {
+	candidates := []string{v.m.Official}
+	for _, l := range defaults {
+		if l.key != "GOPROXY" {
+			continue
+		}
+		for _, p := range parseProxies(l.value, v.m.OS) {
+			if p.Kind == "url" {
+				candidates = append(candidates, p.raw)
+				break
+			}
+		}
+	}
+	for i, raw := range append(candidates, v.m.Stamped) {
+		if raw == "" {
+			continue
+		}
+		if loc, err := source.Locate(raw); err == nil {
+			v.official.URL, v.official.Public = trimBase(raw), i > 0 && !loc.Loopback
+			return
+		}
+	}
+	v.notes = append(v.notes, "the default module proxy of the Go toolchain is not known (no Go found): name it with official.go in the configuration, if it shall be a candidate")
+}
+
+// envFile reads the file of go env -w. A GOENV that leads into the checkout is read as part of it: a stranger may have
+// written it.
+func (v *view) envFile() (file string, lines []envLine, origin string) {
+	if v.m.RepoOnly {
+		return "", nil, ""
+	}
+	named, _ := v.m.Lookup("GOENV")
+	if named == "off" {
+		return "", nil, ""
+	}
+	if named == "" {
+		dir := v.configDir()
+		if dir == "" {
+			return "", nil, ""
+		}
+		file = filepath.Join(dir, "go", "env")
+	} else if file = named; !filepath.IsAbs(file) {
+		v.notes = append(v.notes, "GOENV is not an absolute path, so that its file depends on the directory; it was not read")
+		return "", nil, ""
+	} else if inside(v.co.Dir(), file) {
+		rel, err := filepath.Rel(resolved(v.co.Dir()), resolved(file))
+		if err != nil || !filepath.IsLocal(rel) {
+			rel, _ = filepath.Rel(v.co.Dir(), file)
+		}
+		f, err := v.co.Read(filepath.ToSlash(rel), maxEnvFile)
+		if err != nil {
+			v.notes = append(v.notes, "GOENV leads into the checkout, to a file that cannot be read there")
+			return "", nil, ""
+		}
+		return f.Path, parseEnv(f.Data), source.Checkout
+	}
+	data, err := readMachine(file)
+	if err != nil {
+		if !os.IsNotExist(err) {
+			v.notes = append(v.notes, fmt.Sprintf("%s could not be read: %v", source.Plain(file, 200), reason(err)))
+		}
+		return "", nil, ""
+	}
+	return file, parseEnv(data), source.Runner
+}
+
+// configDir is os.UserConfigDir for a looked-up environment; empty where that has none.
+func (v *view) configDir() string {
+	get := func(name string) string { value, _ := v.m.Lookup(name); return value }
+	below := func(name string, elem ...string) string {
+		if dir := get(name); dir != "" {
+			return filepath.Join(append([]string{dir}, elem...)...)
+		}
+		return ""
+	}
+	switch v.m.OS {
+	case "windows":
+		return below("AppData")
+	case "darwin":
+		return below("HOME", "Library", "Application Support")
+	}
+	if dir := get("XDG_CONFIG_HOME"); dir != "" {
+		if !filepath.IsAbs(dir) {
+			return ""
+		}
+		return dir
+	}
+	return below("HOME", ".config")
+}
+
+// toolchain finds the go command on the PATH and the toolchain's own defaults, without starting it. Directories that
+// are relative or lie in the checkout are passed over, before and after links are followed. The path is of go.env.
+func (v *view) toolchain(goroot string) (path string, defaults []envLine) {
+	exe := "go"
+	if v.m.OS == "windows" {
+		exe = "go.exe"
+	}
+	var roots []string
+	if env, _ := v.m.Lookup("GOROOT"); goroot == "" {
+		goroot = env
+	}
+	if filepath.IsAbs(goroot) && !inside(v.co.Dir(), goroot) {
+		roots = append(roots, filepath.Clean(goroot))
+	}
+	list, _ := v.m.Lookup("PATH")
+	for _, dir := range filepath.SplitList(list) {
+		tool := filepath.Join(dir, exe)
+		info, err := os.Stat(tool)
+		if !filepath.IsAbs(dir) || err != nil || !info.Mode().IsRegular() || v.m.OS != "windows" && info.Mode()&0o111 == 0 ||
+			inside(v.co.Dir(), tool) {
+			continue
+		}
+		if v.tool == "" {
+			v.tool = tool
+		}
+		roots = append(roots, filepath.Dir(filepath.Dir(resolved(tool))))
+	}
+	for _, root := range roots {
+		file := filepath.Join(root, "go.env")
+		if data, err := readMachine(file); err == nil {
+			return file, parseEnv(data)
+		}
+	}
+	return "", nil
+}
+
+// readMachine reads a small regular file of the machine.
+func readMachine(path string) ([]byte, error) {
+	info, err := os.Stat(path) // before it is opened: a pipe would keep the open waiting
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("it is not a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxEnvFile+1))
+	if err == nil && len(data) > maxEnvFile {
+		err = fmt.Errorf("it has more than %d KiB", maxEnvFile>>10)
+	}
+	return data, err
+}
+
+// reason takes the path out of an error whose message names it already.
+func reason(err error) error {
+	if pe, ok := err.(*os.PathError); ok {
+		return pe.Err
+	}
+	return err
+}
+
+// envLine is one KEY=VALUE of an environment file; line starts at 1.
+type envLine struct {
+	key, value string
+	line       int
+}
+
+// parseEnv reads lines as the go command does: no quotes, no trimming, what does not begin with A to Z is skipped, a
+// carriage return is part of the value. Of a repeated key all lines are returned, the last counts.
+func parseEnv(data []byte) []envLine {
+	var out []envLine
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		key, value, ok := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte("="))
+		if ok && len(key) > 0 && 'A' <= key[0] && key[0] <= 'Z' {
+			out = append(out, envLine{string(key), string(value), n})
+		}
+	}
+	return out
+}

@@ -1,0 +1,203 @@
+package npm
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// grouping gathers entries by file, place, kind and integrity. A lock file names few places and very many packages, so
+// the scheme and host of an address are read once per spelling.
+type grouping struct {
+	groups []decide.Group
+	index  map[groupKey]int
+	// origins are by the text of an address up to the path.
+	origins map[string]origin
+}
+
+type groupKey struct{ file, place, kind, integrity string }
+
+type origin struct {
+	loc   source.Location
+	place decide.Place
+	// key is the canonical origin.
+	key string
+	ok  bool
+}
+
+func (g *grouping) add(e lockfile.Entry) {
+	var (
+		place decide.Place
+		key   string
+		at    = e.At
+	)
+	kind, class := kindRegistry, integrityClass(e.Integrity)
+	if e.URL != "" {
+		kind, key, place = g.place(e)
+	}
+	k := groupKey{e.At.File, key, kind, class}
+	i, ok := g.index[k]
+	if !ok {
+		i = len(g.groups)
+		g.index[k] = i
+		from := source.Checkout
+		if e.URL == "" {
+			from = source.Builtin
+		}
+		if class == "broken" {
+			at = e.IntegrityAt
+		}
+		g.groups = append(g.groups, decide.Group{Place: place, ID: "npm-" + strconv.Itoa(i+1), Ecosystem: source.NPM, Kind: kind,
+			Integrity: class, Default: e.URL == "", Origin: from, Position: at})
+	}
+	group := &g.groups[i]
+	if class == "broken" {
+		at = e.IntegrityAt
+	}
+	subject := subject(e)
+	if group.Count++; group.Count <= 5 {
+		group.Examples = append(group.Examples, subject)
+	}
+	group.Items = append(group.Items, decide.Item{Subject: subject, At: at})
+}
+
+// subject is name@version; a version that is an address may hold a secret and is left out.
+func subject(e lockfile.Entry) string {
+	name := source.Plain(e.Name, 200)
+	if strings.Contains(name, "://") {
+		name = source.Redact(name)
+	}
+	if e.Version == "" || isSpec(e.Version) {
+		return name
+	}
+	return name + "@" + source.Plain(e.Version, 100)
+}
+
+// place judges an entry's address. key tells places apart.
+func (g *grouping) place(e lockfile.Entry) (kind, key string, place decide.Place) {
+	if head, path, ok := splitOrigin(e.URL); ok {
+		o, known := g.origins[head]
+		if !known {
+			loc, err := source.Locate(head + "/")
+			o = origin{loc: loc, ok: err == nil}
+			if o.ok {
+				o.key, o.place = originOf(loc)
+			}
+			g.origins[head] = o
+		}
+		if o.ok {
+			loc := o.loc
+			loc.Path = path
+			return kindAt(e.Name, loc), o.key, o.place
+		}
+	}
+	kind, loc, err := locateEntry(e.Name, e.URL)
+	if err != nil {
+		place = broken(err)
+		return kind, "broken: " + place.Broken, place
+	}
+	key, place = originOf(loc)
+	return kind, key, place
+}
+
+// originOf is the place without its path: a group holds many paths.
+func originOf(loc source.Location) (string, decide.Place) {
+	loc.Path = ""
+	place := placeOf(loc)
+	if loc.Userinfo {
+		return "@" + place.URL, place
+	}
+	return place.URL, place
+}
+
+// splitOrigin cuts a plain http address before its path. It is not ok where the path holds anything that wants a closer
+// look.
+func splitOrigin(url string) (head, path string, ok bool) {
+	if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
+		return "", "", false
+	}
+	start := strings.Index(url, "://") + 3
+	slash := strings.IndexByte(url[start:], '/')
+	if slash < 0 {
+		return "", "", false
+	}
+	head, path = url[:start+slash], url[start+slash:]
+	for i := range len(path) {
+		if !plainPath[path[i]] {
+			return "", "", false
+		}
+	}
+	return head, path, true
+}
+
+var plainPath = func() (t [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/@+") {
+		t[c] = true
+	}
+	return t
+}()
+
+func group(entries [][]lockfile.Entry) []decide.Group {
+	g := grouping{index: map[groupKey]int{}, origins: map[string]origin{}}
+	for _, file := range entries {
+		for _, e := range file {
+			g.add(e)
+		}
+	}
+	return g.groups
+}
+
+// fill adds the facts: as they are (nil), or as they will be after the choice.
+func (r *room) fill(in *decide.Input, after *choose.Choice) {
+	changed := after != nil && !after.Kept && len(after.Sources) > 0
+	for _, v := range r.values {
+		if changed && v.name == "registry" && v.origin != source.Checkout {
+			v = value{name: v.name, text: after.Sources[0].URL, origin: after.Sources[0].Origin, from: registryVariable}
+		}
+		in.Settings = append(in.Settings, v.setting())
+	}
+	in.Entries = append(in.Entries, r.groups...)
+	var picked []choose.Picked
+	if after != nil {
+		picked = after.Sources
+	}
+	for _, s := range r.inForce {
+		if changed {
+			break
+		}
+		p := choose.Picked{Source: s}
+		for _, candidate := range picked {
+			if candidate.URL == s.URL {
+				p.Via, p.IPs = candidate.Via, candidate.IPs
+			}
+		}
+		in.Sources = append(in.Sources, sourceOf(p, r.registry.from, r.registry.at))
+	}
+	if changed {
+		for _, p := range picked {
+			in.Sources = append(in.Sources, sourceOf(p, registryVariable, lockfile.Position{}))
+		}
+	}
+}
+
+func sourceOf(p choose.Picked, setting string, at lockfile.Position) decide.Source {
+	out := decide.Source{Place: PlaceOf(p.URL), ID: p.ID, Ecosystem: source.NPM, Role: source.Registry, Origin: p.Origin,
+		Via: p.Via, IPs: p.IPs, Addresses: "not-asked", Position: at, Setting: setting}
+	if out.Via == "" {
+		out.Via = "unknown"
+	}
+	switch {
+	case len(p.IPs) > 0:
+		out.Addresses = "known"
+	case p.Via == "proxy":
+		out.Addresses = "behind-proxy"
+	}
+	if out.IPs == nil {
+		out.IPs = []string{}
+	}
+	return out
+}

@@ -1,0 +1,585 @@
+package npm
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// maxDepth bounds the nesting of objects and arrays. A version 1 lock file takes two levels for each nested package;
+// real ones stay below ten packages.
+const maxDepth = 64
+
+// ParseLock reads package-lock.json or npm-shrinkwrap.json of lockfileVersion 1, 2 or 3 and returns every package that
+// npm would fetch, in the file's order. A position is that of the opening quote of the address, the integrity, or the
+// entry's key.
+//
+// Left out is what npm takes from the checkout or from another package's tarball: the root, links, workspaces, bundled
+// packages. It is left out only as long as it names no address: npm fetches a bundled package of the root, for one, and
+// the word of a file that may be hostile is no proof.
+//
+// The error is a *problem.Problem of code Usage.
+func ParseLock(file lockfile.File) ([]lockfile.Entry, error) {
+	text := strings.TrimPrefix(string(file.Data), "\ufeff")
+	s := &scanner{text: text, file: file, line: 1}
+	entries := s.lock()
+	if s.err != nil {
+		return nil, s.err
+	}
+	return entries, nil
+}
+
+// scanner walks JSON once and keeps positions. It decodes nothing that no rule reads. After a fault err is set, and all
+// methods return false.
+type scanner struct {
+	text string
+	file lockfile.File
+	i    int
+	// line is where i stands, bol the offset of its first byte. Line ends stand only between tokens.
+	line, bol int
+	depth     int
+	err       error
+}
+
+// mark is where the scanner stood.
+type mark struct{ i, line, bol int }
+
+func (s *scanner) mark() mark   { return mark{s.i, s.line, s.bol} }
+func (s *scanner) back(to mark) { s.i, s.line, s.bol = to.i, to.line, to.bol }
+func (s *scanner) peek() byte   { return s.byteAt(s.i) }
+func (s *scanner) at() (p lockfile.Position) {
+	return lockfile.Position{File: s.file.Path, Line: s.line, Column: s.i - s.bol + 1}
+}
+
+// byteAt is 0 behind the end; a NUL is no part of JSON outside of strings either.
+func (s *scanner) byteAt(i int) byte {
+	if i < len(s.text) {
+		return s.text[i]
+	}
+	return 0
+}
+
+const lockHint = "restore the file from version control, or remove it and run npm install"
+
+func (s *scanner) fail(format string, args ...any) bool { return s.failAt(s.at(), format, args...) }
+
+func (s *scanner) failAt(at lockfile.Position, format string, args ...any) bool {
+	if s.err != nil {
+		return false
+	}
+	p := problem.New(problem.Usage, fmt.Sprintf("%s:%d:%d", source.Plain(at.File, 200), at.Line, at.Column), lockHint, format, args...)
+	if s.file.Linked {
+		p.Err = fmt.Errorf("is no lock file of npm (what stands behind a link is not shown)")
+	} else {
+		start := min(max(s.bol, 0), len(s.text))
+		line, _, _ := strings.Cut(s.text[start:], "\n")
+		if len(line) <= 400 { // more is no line that a person wrote
+			p.Excerpt = source.Plain(source.Redact(strings.TrimSpace(line)), 160)
+		}
+	}
+	s.err = p
+	return false
+}
+
+// unexpected reports the byte at the current position.
+func (s *scanner) unexpected(want string) bool {
+	switch {
+	case s.i >= len(s.text):
+		return s.fail("ends where %s must stand", want)
+	case strings.HasPrefix(s.text[s.i:], "<<<<<<<"):
+		return s.fail("holds an unresolved merge conflict")
+	}
+	for _, r := range s.text[s.i:] {
+		return s.fail("holds %q where %s must stand", r, want)
+	}
+	return false
+}
+
+func (s *scanner) space() {
+	for s.i < len(s.text) {
+		switch s.text[s.i] {
+		case ' ', '\t', '\r':
+			s.i++
+		case '\n':
+			s.i++
+			s.line++
+			s.bol = s.i
+		default:
+			return
+		}
+	}
+}
+
+// str reads a string and decodes it only where it holds an escape.
+func (s *scanner) str() (string, bool) {
+	start, escaped, ok := s.skipString()
+	if !ok {
+		return "", false
+	}
+	if !escaped {
+		return s.text[start+1 : s.i-1], true
+	}
+	var out string
+	if err := json.Unmarshal([]byte(s.text[start:s.i]), &out); err != nil {
+		return "", s.fail("holds a string with an invalid escape")
+	}
+	return out, true
+}
+
+func (s *scanner) skipString() (start int, escaped, ok bool) {
+	if s.peek() != '"' {
+		return 0, false, s.unexpected(`a string in double quotes`)
+	}
+	text, i := s.text, s.i+1
+	for ; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			start, s.i = s.i, i+1
+			return start, escaped, true
+		case c == '\\':
+			escaped = true
+			i++
+			if i < len(text) && strings.IndexByte(`"\/bfnrtu`, text[i]) < 0 {
+				s.i = i
+				return 0, false, s.fail(`holds the escape \%c, which JSON does not have`, text[i])
+			}
+			if i < len(text) && text[i] == 'u' {
+				for n := 1; n <= 4; n++ {
+					if c := s.byteAt(i + n); !(c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f') {
+						s.i = min(i+n, len(text))
+						return 0, false, s.unexpected("a hexadecimal digit")
+					}
+				}
+				i += 4
+			}
+		case c < 0x20:
+			s.i = i
+			return 0, false, s.unexpected("the end of a string")
+		}
+	}
+	s.i = len(text)
+	return 0, false, s.unexpected("the end of a string")
+}
+
+// open and shut keep count of the depth.
+func (s *scanner) open(c byte, what string) bool {
+	if s.peek() != c {
+		return s.unexpected(what)
+	}
+	if s.depth++; s.depth > maxDepth {
+		return s.fail("nests deeper than %d levels", maxDepth)
+	}
+	s.i++
+	s.space()
+	return true
+}
+
+// more is called behind a value: true where another one follows.
+func (s *scanner) more(end byte) bool {
+	s.space()
+	switch s.peek() {
+	case ',':
+		s.i++
+		s.space()
+		return true
+	case end:
+		s.i++
+		s.depth--
+		return false
+	}
+	return s.unexpected(fmt.Sprintf(`"," or %q`, rune(end)))
+}
+
+// object calls visit for each key, with the scanner on the value, which visit has to consume.
+func (s *scanner) object(visit func(key string, at lockfile.Position) bool) bool {
+	if !s.open('{', "an object") {
+		return false
+	}
+	if s.peek() == '}' {
+		s.i++
+		s.depth--
+		return true
+	}
+	for {
+		at := s.at()
+		key, ok := s.str()
+		if !ok || !s.colon() || !visit(key, at) {
+			return false
+		}
+		if !s.more('}') {
+			return s.err == nil
+		}
+	}
+}
+
+func (s *scanner) colon() bool {
+	s.space()
+	if s.peek() != ':' {
+		return s.unexpected(`":"`)
+	}
+	s.i++
+	s.space()
+	return true
+}
+
+// skip consumes a value of any kind, and checks that it is one.
+func (s *scanner) skip() bool {
+	switch c := s.peek(); {
+	case c == '"':
+		_, _, ok := s.skipString()
+		return ok
+	case c == '{':
+		if !s.open('{', "an object") {
+			return false
+		}
+		if s.peek() == '}' {
+			s.i++
+			s.depth--
+			return true
+		}
+		for {
+			if _, _, ok := s.skipString(); !ok || !s.colon() || !s.skip() {
+				return false
+			}
+			if !s.more('}') {
+				return s.err == nil
+			}
+		}
+	case c == '[':
+		if !s.open('[', "an array") {
+			return false
+		}
+		if s.peek() == ']' {
+			s.i++
+			s.depth--
+			return true
+		}
+		for {
+			if !s.skip() {
+				return false
+			}
+			if !s.more(']') {
+				return s.err == nil
+			}
+		}
+	case c == '-' || c >= '0' && c <= '9':
+		return s.number()
+	}
+	_, ok := s.word()
+	return ok
+}
+
+// word reads true, false or null.
+func (s *scanner) word() (string, bool) {
+	for _, w := range [...]string{"true", "false", "null"} {
+		if strings.HasPrefix(s.text[s.i:], w) {
+			s.i += len(w)
+			return w, true
+		}
+	}
+	return "", s.unexpected("a value")
+}
+
+func (s *scanner) number() bool {
+	digits := func() bool {
+		start := s.i
+		for c := s.peek(); c >= '0' && c <= '9'; c = s.peek() {
+			s.i++
+		}
+		return s.i > start || s.unexpected("a digit")
+	}
+	if s.peek() == '-' {
+		s.i++
+	}
+	if s.peek() == '0' {
+		s.i++
+	} else if !digits() {
+		return false
+	}
+	if s.peek() == '.' {
+		s.i++
+		if !digits() {
+			return false
+		}
+	}
+	if s.peek()|0x20 == 'e' {
+		if s.i++; s.peek() == '+' || s.peek() == '-' {
+			s.i++
+		}
+		return digits()
+	}
+	return true
+}
+
+// lock reads the whole file. Of "packages" and "dependencies" npm looks at the latter only where the former is missing.
+func (s *scanner) lock() []lockfile.Entry {
+	var entries []lockfile.Entry
+	var once seen
+	var packages bool
+	var dependencies mark
+	s.space()
+	ok := s.object(func(key string, at lockfile.Position) bool {
+		switch key {
+		case "lockfileVersion":
+			return s.once(&once, seenVersion, key, at) && s.lockVersion()
+		case "packages":
+			if !s.once(&once, seenPackages, key, at) {
+				return false
+			}
+			if c := s.peek(); c == 'n' || c == 'f' { // as good as missing
+				return s.skip()
+			}
+			packages = true
+			// an entry takes some 350 bytes
+			entries = make([]lockfile.Entry, 0, len(s.text)/400+1)
+			keys := make(map[string]struct{}, len(s.text)/400+1)
+			return s.object(func(key string, at lockfile.Position) bool {
+				if _, twice := keys[key]; twice {
+					return s.failAt(at, "names the package %q twice", source.Plain(key, 120))
+				}
+				keys[key] = struct{}{}
+				return s.entry(&entries, key, at, false)
+			})
+		case "dependencies":
+			if !s.once(&once, seenDependencies, key, at) {
+				return false
+			}
+			if s.peek() == '{' {
+				dependencies = s.mark()
+			}
+		}
+		return s.skip()
+	})
+	if !ok {
+		return nil
+	}
+	if s.space(); s.i < len(s.text) {
+		s.unexpected("the end of the file")
+		return nil
+	}
+	if !packages && dependencies.line > 0 {
+		s.back(dependencies)
+		s.depth = 1
+		if !s.dependencies(&entries) {
+			return nil
+		}
+		// a nested package was read before the one that holds it
+		slices.SortStableFunc(entries, func(a, b lockfile.Entry) int {
+			return cmp.Or(a.At.Line-b.At.Line, a.At.Column-b.At.Column)
+		})
+	}
+	return entries
+}
+
+func (s *scanner) lockVersion() bool {
+	at, start := s.at(), s.i
+	if !s.skip() {
+		return false
+	}
+	switch v := s.text[start:s.i]; v {
+	case "1", "2", "3":
+		return true
+	default:
+		return s.failAt(at, "has lockfileVersion %s, and 1, 2 and 3 can be read", source.Plain(v, 20))
+	}
+}
+
+func (s *scanner) dependencies(entries *[]lockfile.Entry) bool {
+	keys := map[string]struct{}{}
+	return s.object(func(key string, at lockfile.Position) bool {
+		if _, twice := keys[key]; twice {
+			return s.failAt(at, "names the package %q twice", source.Plain(key, 120))
+		}
+		keys[key] = struct{}{}
+		return s.entry(entries, key, at, true)
+	})
+}
+
+// seen are the keys that were met in one object. JSON readers differ in which of two equal keys counts.
+type seen uint16
+
+const (
+	seenVersion seen = 1 << iota
+	seenName
+	seenResolved
+	seenIntegrity
+	seenFrom
+	seenLink
+	seenBundled
+	seenDependencies
+	seenPackages
+)
+
+func (s *scanner) once(all *seen, key seen, name string, at lockfile.Position) bool {
+	if *all&key != 0 {
+		return s.failAt(at, "holds the key %q twice", name)
+	}
+	*all |= key
+	return true
+}
+
+// field is a value of an entry with its place.
+type field struct {
+	text string
+	at   lockfile.Position
+}
+
+// text reads a string; true, false and null count as missing (npm writes them), and what JavaScript would make a string
+// of by itself is refused.
+func (s *scanner) field(f *field, key string) bool {
+	f.at = s.at()
+	var ok bool
+	switch s.peek() {
+	case '"':
+		f.text, ok = s.str()
+	case 't', 'f', 'n':
+		_, ok = s.word()
+	default:
+		ok = s.fail("holds no string as %q", key)
+	}
+	return ok
+}
+
+func (s *scanner) entry(entries *[]lockfile.Entry, key string, at lockfile.Position, v1 bool) bool {
+	if s.peek() != '{' {
+		return s.unexpected("an object that describes a package")
+	}
+	var (
+		name, version, resolved, integrity, from field
+		link, bundled                            bool
+		once                                     seen
+	)
+	flag := func(to *bool) bool {
+		*to = s.peek() == 't'
+		return s.skip()
+	}
+	ok := s.object(func(k string, at lockfile.Position) bool {
+		switch k {
+		case "version":
+			return s.once(&once, seenVersion, k, at) && s.field(&version, k)
+		case "resolved":
+			return s.once(&once, seenResolved, k, at) && s.field(&resolved, k)
+		case "integrity":
+			return s.once(&once, seenIntegrity, k, at) && s.field(&integrity, k)
+		case "name":
+			if !v1 {
+				return s.once(&once, seenName, k, at) && s.field(&name, k)
+			}
+		case "from":
+			if v1 {
+				return s.once(&once, seenFrom, k, at) && s.field(&from, k)
+			}
+		case "link":
+			if !v1 {
+				return s.once(&once, seenLink, k, at) && flag(&link)
+			}
+		case "inBundle", "bundled":
+			if v1 == (k == "bundled") {
+				return s.once(&once, seenBundled, k, at) && flag(&bundled)
+			}
+		case "dependencies":
+			if v1 {
+				if !s.once(&once, seenDependencies, k, at) {
+					return false
+				}
+				if s.peek() == '{' {
+					return s.dependencies(entries)
+				}
+			}
+		}
+		return s.skip()
+	})
+	if !ok {
+		return false
+	}
+	e := lockfile.Entry{Ecosystem: source.NPM, Version: version.text, Integrity: integrity.text, At: at, IntegrityAt: at}
+	if integrity.text != "" {
+		e.IntegrityAt = integrity.at
+	}
+	add := func(url field) bool {
+		e.URL = url.text
+		if e.At = at; url.text != "" {
+			e.At = url.at
+		}
+		*entries = append(*entries, e)
+		return true
+	}
+	if v1 {
+		e.Name = key
+		if alias, ok := strings.CutPrefix(e.Version, "npm:"); ok {
+			if i := strings.LastIndexByte(alias, '@'); i > 0 {
+				e.Name, e.Version = alias[:i], alias[i+1:]
+			}
+		}
+		switch {
+		case isSpec(e.Version):
+			if localDirectory(e.Version) && resolved.text == "" {
+				return true // a link
+			}
+			// whether npm asks the one or the other hangs on further fields
+			if resolved.text != "" && resolved.text != e.Version {
+				add(resolved)
+			}
+			return add(field{e.Version, version.at})
+		case resolved.text != "":
+			return add(resolved)
+		case integrity.text == "" && isSpec(fromSpec(from.text, key)):
+			return add(field{fromSpec(from.text, key), from.at})
+		case bundled:
+			return true
+		}
+		return add(field{})
+	}
+	inner := strings.LastIndex(key, "node_modules/")
+	e.Name = key
+	if inner >= 0 {
+		e.Name = key[inner+len("node_modules/"):]
+	}
+	if name.text != "" {
+		e.Name = name.text
+	}
+	switch local := link || inner < 0; {
+	case key == "":
+		return true
+	case resolved.text != "" && !(local && !strings.Contains(resolved.text, ":")):
+		return add(resolved)
+	case local, bundled && strings.Contains(key[:max(inner, 0)], "node_modules/"):
+		return true
+	case isSpec(e.Version): // npm asks for name@version, whatever the version is
+		return add(field{e.Version, version.at})
+	case !plainName(name.text):
+		return add(field{name.text, name.at})
+	}
+	return add(field{})
+}
+
+// isSpec tells whether what stands for a version names a place instead.
+func isSpec(version string) bool {
+	return strings.ContainsAny(version, ":/") && !strings.HasPrefix(version, "npm:")
+}
+
+// fromSpec is what npm 2 to 4 noted as "name@spec" or as the spec alone, if it names a place.
+func fromSpec(from, name string) string {
+	return strings.TrimPrefix(from, name+"@")
+}
+
+// localDirectory tells a directory, which npm links, from a tarball by its name, as npm does.
+func localDirectory(spec string) bool {
+	path, ok := strings.CutPrefix(strings.ToLower(spec), "file:")
+	return ok && !strings.HasPrefix(path, "//") &&
+		!strings.HasSuffix(path, ".tgz") && !strings.HasSuffix(path, ".tar") && !strings.HasSuffix(path, ".tar.gz")
+}
+
+// plainName is true for name and @scope/name; npm takes anything else for a place to fetch from.
+func plainName(name string) bool {
+	if scoped, ok := strings.CutPrefix(name, "@"); ok {
+		_, name, _ = strings.Cut(scoped, "/")
+	}
+	return !strings.ContainsAny(name, ":/@")
+}

@@ -1,0 +1,268 @@
+// Package npm is all we know of npm: its lock files, its settings, its registries, and what has to be set for a mirror.
+//
+// Nothing of the checkout is run or asked. What npm does with a file is written next to the code that follows it, as
+// read in npm 11's own sources.
+package npm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/ecosystem"
+	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// lockNames are the lock files. Where both stand in one directory npm reads the latter only; both are judged.
+var lockNames = []string{"package-lock.json", "npm-shrinkwrap.json"}
+
+// Names are the base names to look for in a checkout.
+func Names() []string {
+	return []string{"package-lock.json", "npm-shrinkwrap.json", "package.json", rcName, ".yarnrc.yml", "bunfig.toml"}
+}
+
+const registryVariable = "npm_config_registry"
+
+// room is what was read.
+type room struct {
+	m        ecosystem.Machine
+	co       *lockfile.Checkout
+	official string
+	exe      string
+	values   []value
+	// registry is the default registry in force; its text is empty where it is not known.
+	registry value
+	groups   []decide.Group
+	inForce  []source.Source
+}
+
+// New reads the lock files and settings of the checkout and, unless m.RepoOnly, npm's settings on the machine. The error
+// joins a *problem.Problem for each file of the checkout that cannot be read or understood.
+func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, error) {
+	locks, files, errs := readLocks(co)
+	s := readSettings(m, co)
+	if errs = append(errs, s.errs...); len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	r := &room{m: m, co: co, official: OfficialRegistry(m, co.Dir()), values: s.values, groups: group(locks)}
+	r.exe, _ = find(m, co.Dir())
+	r.findRegistry()
+
+	e := &ecosystem.Ecosystem{
+		Name: source.NPM, Installed: r.exe != "", Files: append(files, s.files...), Notes: s.notes,
+		InForce: r.inForce, Frozen: r.frozen(), Guarded: guarded(r.groups, len(files) > 0),
+		Target: target, Fill: r.fill, Changes: r.changes, Prove: r.prove,
+		Hosts: func(co *lockfile.Checkout) (map[string]bool, error) { return Hosts(co), nil },
+	}
+	for _, l := range locks {
+		e.Packages += len(l)
+	}
+	e.Present = len(files) > 0 || len(co.Files("package.json")) > 0
+	if r.official == "" && e.Present {
+		e.Notes = append(e.Notes, "the address of npm's default registry is not known: no npm on the PATH says it, and this build carries none")
+	}
+	r.assemble(e)
+	return e, nil
+}
+
+// assemble puts the candidates in order: npm's default, the user's own, the mirrors; each base once.
+func (r *room) assemble(e *ecosystem.Ecosystem) {
+	seen := map[string]bool{}
+	add := func(s source.Source) {
+		s.URL = strings.TrimRight(s.URL, "/")
+		loc, err := source.Locate(s.URL)
+		if err != nil {
+			e.Notes = append(e.Notes, fmt.Sprintf("the registry %s is left out: %v", source.Plain(source.Redact(s.URL), 200), err))
+			return
+		}
+		if s.ID == "" {
+			s.ID = loc.HostPort()
+		}
+		if base := loc.String(); !seen[base] {
+			seen[base] = true
+			e.Catalogue = append(e.Catalogue, s)
+		}
+	}
+	if r.official != "" {
+		add(officialSource(r.official))
+	}
+	for _, raw := range r.m.Extra {
+		add(source.Source{Ecosystem: source.NPM, Role: source.Registry, URL: raw, Origin: source.User})
+	}
+	for _, s := range Catalogue() {
+		add(s)
+	}
+}
+
+func officialSource(url string) source.Source {
+	return source.Source{ID: source.Official, Ecosystem: source.NPM, Role: source.Registry, URL: url, Origin: source.Builtin, Public: true}
+}
+
+func readLocks(co *lockfile.Checkout) (locks [][]lockfile.Entry, files []string, errs []error) {
+	for _, base := range lockNames {
+		for _, name := range co.Files(base) {
+			file, err := co.Read(name, 0)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			var entries []lockfile.Entry
+			if err == nil {
+				entries, err = ParseLock(file)
+			}
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			files, locks = append(files, name), append(locks, entries)
+		}
+	}
+	return locks, files, errs
+}
+
+// findRegistry takes the strongest value of "registry", else npm's own default.
+func (r *room) findRegistry() {
+	for _, v := range r.values {
+		if v.name == "registry" && v.text != "" && !v.nested {
+			r.registry = v
+			break
+		}
+	}
+	if r.registry.name == "" && r.official != "" {
+		r.registry = value{name: "registry", text: r.official, origin: source.Builtin, from: "npm's own default"}
+		r.values = append(r.values, r.registry)
+	}
+	if r.registry.text == "" || r.registry.broken != "" {
+		return
+	}
+	loc, err := source.Locate(r.registry.text)
+	if err != nil {
+		return
+	}
+	s, known := r.known(loc)
+	if !known {
+		s = source.Source{ID: loc.HostPort(), Ecosystem: source.NPM, Role: source.Registry}
+	}
+	s.URL, s.Origin = strings.TrimRight(r.registry.text, "/"), r.registry.origin
+	r.inForce = []source.Source{s}
+}
+
+// known finds the official source or the row of the catalogue that an address means.
+func (r *room) known(loc source.Location) (source.Source, bool) {
+	rows := Catalogue()
+	if r.official != "" {
+		rows = append(rows, officialSource(r.official))
+	}
+	for _, row := range rows {
+		l, err := source.Locate(row.URL)
+		if err == nil && l.Scheme == loc.Scheme && l.HostPort() == loc.HostPort() &&
+			strings.Trim(l.Path, "/") == strings.Trim(loc.Path, "/") && !loc.Userinfo {
+			return row, true
+		}
+	}
+	return source.Source{}, false
+}
+
+// frozen says why no other registry may be set: a variable would overrule the project's or the user's own file, and the
+// names and tokens of private packages would go elsewhere.
+func (r *room) frozen() string {
+	for _, v := range r.values {
+		if v.text == "" {
+			continue
+		}
+		place := source.Plain(v.from, 200)
+		if v.at.Line > 0 {
+			place = fmt.Sprintf("%s:%d", place, v.at.Line)
+		}
+		switch {
+		case isScope(v.name):
+			return fmt.Sprintf("%s names a registry of its own for %s", place, source.Plain(strings.TrimSuffix(v.name, ":registry"), 100))
+		case v.name == "registry" && v.at.File != "":
+			loc, err := source.Locate(v.text)
+			if _, known := r.known(loc); v.broken != "" || err != nil || !known {
+				return place + " names a registry of its own"
+			}
+		}
+	}
+	return ""
+}
+
+// guarded says why no mirror may be chosen by itself: only a sha512 in the lock file shows a mirror's tarball to be the
+// one that was meant.
+func guarded(groups []decide.Group, locked bool) string {
+	if !locked {
+		return "no lock file pins what a mirror would have to serve"
+	}
+	open := 0
+	example := ""
+	for _, g := range groups {
+		if g.Kind == kindRegistry && g.Integrity != "sha512" {
+			if open == 0 {
+				example = g.Examples[0]
+			}
+			open += g.Count
+		}
+	}
+	if open == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of the locked packages have no sha512 integrity (%s), so that a mirror's answer could not be verified", open, example)
+}
+
+// Hosts are the canonical hosts, with the port where it is not the scheme's own, that lock files, registries and proxies
+// in the checkout's files name. A file that cannot be understood is passed over.
+func Hosts(co *lockfile.Checkout) map[string]bool {
+	hosts := map[string]bool{}
+	locks, _, _ := readLocks(co)
+	for _, g := range group(locks) {
+		if g.Host != "" {
+			hosts[source.Location{Host: g.Host, Port: g.Port}.HostPort()] = true
+		}
+	}
+	none := func(string) (string, bool) { return "", false }
+	for _, v := range readSettings(ecosystem.Machine{Lookup: none, RepoOnly: true}, co).values {
+		if !isAddress(v.name) || v.broken != "" {
+			continue
+		}
+		if loc, err := source.Locate(v.text); err == nil && loc.Host != "" {
+			hosts[loc.HostPort()] = true
+		}
+	}
+	return hosts
+}
+
+// changes sets the registry for npm and for the tools that stand in for it, each of which reads a variable of its own.
+func (r *room) changes(c choose.Choice) []inject.Change {
+	if c.Kept || len(c.Sources) == 0 {
+		return nil
+	}
+	url := strings.TrimRight(c.Sources[0].URL, "/")
+	why := c.Why
+	if why == "" {
+		why = "the registry in force does not answer"
+	}
+	var out []inject.Change
+	set := func(name, text, why string) {
+		if now, _ := r.m.Lookup(name); now != text {
+			out = append(out, inject.Change{Kind: "env", Ecosystem: source.NPM, Name: name, Value: text, Shown: source.Redact(text), Why: why})
+		}
+	}
+	set(registryVariable, url+"/", why)
+	if _, ok := r.m.Lookup("NPM_CONFIG_REGISTRY"); ok { // of two spellings npm takes the one that comes last
+		set("NPM_CONFIG_REGISTRY", url+"/", why)
+	}
+	set("pnpm_config_registry", url+"/", why+" (pnpm 12 reads no npm_config_*)")
+	for _, other := range []struct{ name, file, tool string }{
+		{"YARN_NPM_REGISTRY_SERVER", ".yarnrc.yml", "yarn"}, {"BUN_CONFIG_REGISTRY", "bunfig.toml", "bun"}, {"COREPACK_NPM_REGISTRY", "", "corepack"},
+	} {
+		if other.file == "" || len(r.co.Files(other.file)) == 0 { // a file of the project's is not overruled
+			set(other.name, url, why+" ("+other.tool+")")
+		}
+	}
+	set("npm_config_omit_lockfile_registry_resolved", "true", "so that the mirror's address does not get into a lock file")
+	return out
+}

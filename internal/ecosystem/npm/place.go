@@ -1,0 +1,184 @@
+package npm
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// Kinds of a lock file's entries.
+const (
+	kindRegistry = "registry"
+	kindTarball  = "tarball"
+	kindGit      = "git"
+	kindFile     = "file"
+	kindInvalid  = "invalid"
+)
+
+// PlaceOf is the canonical form of an address as policies see it. What has none is Broken.
+func PlaceOf(raw string) decide.Place {
+	loc, err := source.Locate(raw)
+	if err != nil {
+		return broken(err)
+	}
+	return placeOf(loc)
+}
+
+func placeOf(loc source.Location) decide.Place {
+	return decide.Place{URL: loc.String(), Scheme: loc.Scheme, Host: loc.Host, Port: loc.Port,
+		Loopback: loc.Loopback, Userinfo: loc.Userinfo}
+}
+
+func broken(err error) decide.Place { return decide.Place{Broken: err.Error()} }
+
+// hosted are npm's short names of git hosts.
+var hosted = map[string]string{"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org", "gist": "gist.github.com"}
+
+// locateEntry says what kind of place npm would take the text of a lock file for, in npm-package-arg's order.
+func locateEntry(name, raw string) (string, source.Location, error) {
+	scheme, rest, ok := strings.Cut(raw, ":")
+	if scheme = strings.ToLower(scheme); !ok {
+		switch {
+		case strings.HasPrefix(raw, ".") || strings.HasPrefix(raw, "/") || strings.HasPrefix(raw, "~/"):
+			return kindFile, source.Location{Scheme: "file"}, nil
+		case strings.Count(raw, "/") == 1 && raw[0] != '@':
+			return shorthand("github.com", raw)
+		case strings.HasSuffix(strings.ToLower(raw), ".tgz"):
+			return kindFile, source.Location{Scheme: "file"}, nil
+		}
+		return kindInvalid, source.Location{}, errors.New("names no place that npm knows")
+	}
+	if len(scheme) == 1 || scheme == "file" && !strings.HasPrefix(rest, "//") {
+		return kindFile, source.Location{Scheme: "file"}, nil
+	}
+	if host := hosted[scheme]; host != "" && !strings.HasPrefix(rest, "//") {
+		return shorthand(host, rest)
+	}
+	loc, err := source.Locate(raw)
+	if err != nil {
+		// git+ssh://git@host:group/project is git's scp form with a scheme before it
+		if plain, ok := strings.CutPrefix(strings.TrimPrefix(raw, "git+"), "ssh://"); ok {
+			if loc, e := source.Locate(plain); e == nil {
+				return kindGit, loc, nil
+			}
+		}
+		return kindInvalid, source.Location{}, err
+	}
+	if strings.HasPrefix(scheme, "git+") {
+		return kindGit, loc, nil
+	}
+	kind := kindAt(name, loc)
+	if kind == kindInvalid {
+		return kind, source.Location{}, errors.New("address has a scheme that npm does not fetch")
+	}
+	return kind, loc, nil
+}
+
+func kindAt(name string, loc source.Location) string {
+	switch {
+	case loc.Scheme == "git" || loc.Scheme == "ssh" || isHostedGit(loc):
+		return kindGit
+	case loc.Scheme == "file":
+		return kindFile
+	case loc.Scheme != "https" && loc.Scheme != "http":
+		return kindInvalid
+	case ofRegistry(name, loc.Path):
+		return kindRegistry
+	}
+	return kindTarball
+}
+
+func shorthand(host, path string) (string, source.Location, error) {
+	path, _, _ = strings.Cut(path, "#")
+	if i := strings.LastIndexByte(path, '@'); i >= 0 { // gitlab:user:token@group/project
+		path = path[i+1:]
+	}
+	loc, err := source.Locate("https://" + host + "/" + path)
+	if err != nil {
+		return kindInvalid, loc, err
+	}
+	return kindGit, loc, nil
+}
+
+// isHostedGit is true for the address of a repository at a host that npm knows: npm clones it though it says https.
+func isHostedGit(loc source.Location) bool {
+	if strings.HasSuffix(loc.Path, ".git") {
+		return true
+	}
+	switch loc.Host {
+	case "github.com", "gitlab.com", "bitbucket.org":
+		return strings.Count(strings.Trim(loc.Path, "/"), "/") == 1
+	}
+	return false
+}
+
+// ofRegistry tells a registry's tarball from any other by its path: /name/-/file by the npm registry's own scheme and
+// those that follow it, /name/download/file by cnpm, /download/name/ by GitHub Packages.
+func ofRegistry(name, path string) bool {
+	for i := 0; name != ""; {
+		n := strings.Index(path[i:], name)
+		if n < 0 {
+			break
+		}
+		start := i + n
+		before, after := path[:start], path[start+len(name):]
+		if strings.HasSuffix(before, "/") && (strings.HasPrefix(after, "/-/") || strings.HasPrefix(after, "/download/") ||
+			strings.HasPrefix(after, "/") && strings.HasSuffix(before, "/download/")) {
+			return true
+		}
+		i = start + 1
+	}
+	if scoped := strings.ToLower(path); strings.Contains(scoped, "%2f") {
+		return ofRegistry(name, strings.ReplaceAll(scoped, "%2f", "/"))
+	}
+	return false
+}
+
+// Classes of an integrity, the strongest first.
+var algorithms = [...]struct {
+	name string
+	size int
+}{{"sha512", 64}, {"sha384", 48}, {"sha256", 32}, {"sha1", 20}, {"md5", 16}}
+
+// integrityClass is the strongest algorithm that has a well-formed hash in it, "none" for an empty one, and "broken"
+// where there is no such hash, or where the hash that npm would compare with is malformed. npm takes an integrity that it
+// cannot parse for none and installs without a check.
+func integrityClass(integrity string) string {
+	if integrity == "" {
+		return "none"
+	}
+	best := len(algorithms)
+	good := false
+	for rest := integrity; rest != ""; {
+		var hash string
+		if i := strings.IndexAny(rest, " \t\r\n"); i >= 0 {
+			hash, rest = rest[:i], rest[i+1:]
+		} else {
+			hash, rest = rest, ""
+		}
+		name, digest, _ := strings.Cut(hash, "-")
+		for i, a := range algorithms {
+			if a.name != name || i > best {
+				continue
+			}
+			digest, _, _ = strings.Cut(digest, "?") // options, which nobody reads
+			var out [66]byte
+			ok := len(digest) == base64.StdEncoding.EncodedLen(a.size)
+			if ok {
+				n, err := strictBase64.Decode(out[:], []byte(digest))
+				ok = err == nil && n == a.size
+			}
+			good = ok || good && i == best
+			best = i
+		}
+	}
+	if !good {
+		return "broken"
+	}
+	return algorithms[best].name
+}
+
+var strictBase64 = base64.StdEncoding.Strict()

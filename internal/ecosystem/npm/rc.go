@@ -1,0 +1,214 @@
+package npm
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// maxRC bounds an .npmrc. One with a dozen certificates in it has some 30 KB.
+const maxRC = 1 << 20
+
+// hidden stands for a value that is not kept.
+const hidden = "***"
+
+// line is one "key = value" of an .npmrc.
+type line struct {
+	// key is decoded, without the brackets of an array.
+	key string
+	// value is decoded; "true" where the line has no =. It is hidden where the key is a credential's.
+	value string
+	// list is true for "key[] = value".
+	list bool
+	// at is the place of the value, or of the key where there is none.
+	at lockfile.Position
+}
+
+// parseRC reads an .npmrc as npm's ini package does (ini 5, decode). Lines of a section have no meaning to npm and are
+// left out. Nothing is ever malformed to that package; refused is only what was not saved as UTF-8 text, because npm
+// then reads none of it and says nothing. The error is a *problem.Problem of code Usage.
+func parseRC(file lockfile.File) ([]line, error) {
+	text := strings.TrimPrefix(string(file.Data), "\ufeff")
+	if i := strings.IndexByte(text, 0); i >= 0 || bytes.HasPrefix(file.Data, []byte{0xff, 0xfe}) || bytes.HasPrefix(file.Data, []byte{0xfe, 0xff}) {
+		n := 1 + strings.Count(text[:max(i, 0)], "\n")
+		return nil, problem.New(problem.Usage, fmt.Sprintf("%s:%d:1", source.Plain(file.Path, 200), n),
+			"save it as UTF-8 without NUL bytes", "is no UTF-8 text, so that npm reads no setting of it")
+	}
+	var lines []line
+	section := false
+	for number := 1; text != ""; number++ {
+		var row string
+		row, text, _ = strings.Cut(text, "\n")
+		for column := 0; row != ""; {
+			// to npm, a lone carriage return ends a line too
+			one, rest, _ := strings.Cut(row, "\r")
+			if l, kind := parseLine(one); kind == sectionLine {
+				section = true
+			} else if kind == pairLine && !section {
+				l.at = lockfile.Position{File: file.Path, Line: number, Column: column + l.at.Column}
+				lines = append(lines, l)
+			}
+			column += len(one) + 1
+			row = rest
+		}
+	}
+	return lines, nil
+}
+
+type lineKind int
+
+const (
+	emptyLine lineKind = iota
+	sectionLine
+	pairLine
+)
+
+func parseLine(text string) (line, lineKind) {
+	body := strings.TrimSpace(text)
+	if body == "" || body[0] == ';' || body[0] == '#' {
+		return line{}, emptyLine
+	}
+	if text[0] == '[' { // only in the first column, as npm's expression wants it
+		if end := strings.IndexByte(text, ']'); end > 0 && strings.TrimSpace(text[end+1:]) == "" {
+			return line{}, sectionLine
+		}
+	}
+	key, value, has := strings.Cut(text, "=")
+	if key == "" {
+		return line{}, emptyLine
+	}
+	l := line{key: unquote(key), value: "true"}
+	l.at.Column = len(text) - len(strings.TrimLeft(text, " \t")) + 1
+	if has {
+		l.value = unquote(value)
+		if trimmed := strings.TrimLeft(value, " \t"); trimmed != "" {
+			l.at.Column = len(text) - len(trimmed) + 1
+		}
+	}
+	if bare, ok := strings.CutSuffix(l.key, "[]"); ok && bare != "" {
+		l.key, l.list = bare, true
+	}
+	if credential(l.key) {
+		l.value = hidden
+	}
+	return l, pairLine
+}
+
+// unquote is the "unsafe" of npm's ini package: quotes off, comment off, escapes of ; # and \ undone.
+func unquote(s string) string {
+	s = strings.TrimSpace(s)
+	if n := len(s); n > 0 && (s[0] == '"' && s[n-1] == '"' || s[0] == '\'' && s[n-1] == '\'') {
+		if s[0] == '\'' {
+			s = s[1:max(n-1, 1)]
+		}
+		var v any
+		if json.Unmarshal([]byte(s), &v) == nil && v != nil {
+			return asText(v, s)
+		}
+		return s
+	}
+	i := strings.IndexAny(s, `;#\`)
+	if i < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.WriteString(s[:i])
+	for ; i < len(s); i++ {
+		switch c := s[i]; c {
+		case ';', '#':
+			return strings.TrimSpace(b.String())
+		case '\\':
+			if i+1 < len(s) && strings.IndexByte(`\;#`, s[i+1]) >= 0 {
+				i++
+				b.WriteByte(s[i])
+			} else {
+				b.WriteByte(c)
+				if i+1 < len(s) {
+					i++
+					b.WriteByte(s[i])
+				}
+			}
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// asText is what JavaScript makes of a value that is used as a name: '["registry"]' is the name registry.
+func asText(v any, raw string) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			if e != nil {
+				parts[i] = asText(e, fmt.Sprint(e))
+			}
+		}
+		return strings.Join(parts, ",")
+	case map[string]any:
+		return "[object Object]"
+	}
+	return strings.TrimSpace(raw) // a number or a switch
+}
+
+// credential tells keys whose values are kept nowhere.
+func credential(key string) bool {
+	if strings.HasPrefix(key, "//") || strings.Contains(key, "${") && strings.Contains(key, "//") {
+		return true
+	}
+	key = strings.ToLower(key[strings.LastIndexByte(key, ':')+1:])
+	for _, suffix := range [...]string{"_authtoken", "_auth", "_password", "username", "email", "-authtoken", "-auth", "-password", "password"} {
+		if strings.HasSuffix(key, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// expand replaces ${NAME} and ${NAME?} as npm does; a name that is not set stays, with ? it vanishes. A backslash
+// keeps the dollar.
+func expand(s string, lookup func(string) (string, bool)) string {
+	if !strings.Contains(s, "${") {
+		return s
+	}
+	var b strings.Builder
+	for s != "" {
+		start := strings.Index(s, "${")
+		if start < 0 {
+			break
+		}
+		name, rest, closed := strings.Cut(s[start+2:], "}")
+		if !closed {
+			break
+		}
+		if inner := strings.LastIndex(name, "${"); inner >= 0 { // the innermost counts
+			b.WriteString(s[:start+2+inner])
+			s = s[start+2+inner:]
+			continue
+		}
+		before := s[:start]
+		slashes := len(before) - len(strings.TrimRight(before, `\`))
+		b.WriteString(before[:len(before)-slashes])
+		plain, optional := strings.CutSuffix(name, "?")
+		value, set := lookup(plain)
+		switch {
+		case slashes%2 == 1:
+			b.WriteString(before[len(before)-slashes/2:] + "${" + name + "}")
+		case plain == "" || strings.ContainsAny(plain, "$?{") || !set && !optional:
+			b.WriteString(before[len(before)-slashes/2:] + "${" + name + "}")
+		default:
+			b.WriteString(before[len(before)-slashes/2:] + value)
+		}
+		s = rest
+	}
+	b.WriteString(s)
+	return b.String()
+}

@@ -1,0 +1,285 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/problem"
+)
+
+// ms is a duration as a number of milliseconds with three decimals.
+type ms time.Duration
+
+func (d ms) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(d)/float64(time.Millisecond), 'f', 3, 64), nil
+}
+
+// step is null for a step that did not happen.
+func step(d time.Duration) *ms {
+	if d == 0 {
+		return nil
+	}
+	return (*ms)(&d)
+}
+
+type jsonDetect struct {
+	jsonNetwork
+	Duration ms `json:"duration_ms"`
+}
+
+type jsonNetwork struct {
+	Class    string       `json:"class"`
+	TLS      jsonTLS      `json:"tls"`
+	Proxies  []jsonProxy  `json:"proxies"`
+	Sources  []jsonSource `json:"sources"`
+	Evidence []string     `json:"evidence"`
+}
+
+type jsonTLS struct {
+	Intercepted *bool   `json:"intercepted"`
+	Issuer      *string `json:"issuer"`
+	SPKI        *string `json:"spki"`
+}
+
+type jsonProxy struct {
+	Scheme string `json:"scheme"`
+	URL    string `json:"url"`
+	Origin string `json:"origin"`
+}
+
+type jsonSource struct {
+	ID         string   `json:"id"`
+	Ecosystem  string   `json:"ecosystem"`
+	URL        string   `json:"url"`
+	Via        string   `json:"via"`
+	OK         bool     `json:"ok"`
+	Reason     string   `json:"reason"`
+	Content    *bool    `json:"content_verified"`
+	ChecksumDB *bool    `json:"checksum_db"`
+	Name       *ms      `json:"name_ms"`
+	Connect    *ms      `json:"connect_ms"`
+	TLS        *ms      `json:"tls_ms"`
+	FirstByte  *ms      `json:"ttfb_ms"`
+	IPs        []string `json:"ips"`
+}
+
+type jsonPlan struct {
+	Sources []jsonPicked `json:"sources"`
+	Choices []jsonChoice `json:"choices"`
+}
+
+type jsonPicked struct {
+	ID         string `json:"id"`
+	Ecosystem  string `json:"ecosystem"`
+	URL        string `json:"url"`
+	Via        string `json:"via"`
+	Why        string `json:"why"`
+	Latency    *ms    `json:"latency_ms"`
+	ChecksumDB bool   `json:"checksum_db"`
+}
+
+type jsonChoice struct {
+	Ecosystem string `json:"ecosystem"`
+	Kept      bool   `json:"kept"`
+	Why       string `json:"why"`
+}
+
+type jsonDecision struct {
+	Decision string        `json:"decision"`
+	Mode     string        `json:"mode"`
+	Findings []jsonFinding `json:"findings"`
+	Counts   decide.Counts `json:"counts"`
+}
+
+type jsonFinding struct {
+	ID       string `json:"id"`
+	Severity string `json:"severity"`
+	Status   string `json:"status"`
+	Message  string `json:"message"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
+	Subject  string `json:"subject"`
+	Fix      string `json:"fix"`
+}
+
+type jsonInjection struct {
+	Changes []jsonChange `json:"changes"`
+	Applied bool         `json:"applied"`
+	Proof   string       `json:"proof"`
+}
+
+type jsonChange struct {
+	Kind      string `json:"kind"`
+	Ecosystem string `json:"ecosystem"`
+	Name      string `json:"name"`
+	Value     string `json:"value"`
+	Why       string `json:"why"`
+}
+
+// jsonEnd is what every command ends with.
+type jsonEnd struct {
+	NotAsked    []string   `json:"not_asked"`
+	Notes       []string   `json:"notes"`
+	Unavailable []string   `json:"unavailable"`
+	Error       *jsonError `json:"error"`
+	Duration    ms         `json:"duration_ms"`
+}
+
+type jsonError struct {
+	Message  string `json:"message"`
+	Hint     string `json:"hint"`
+	ExitCode int    `json:"exit_code"`
+}
+
+// JSON writes the outcome for programs. Keys stand in a fixed order, arrays are never null, and what is not known is.
+// The error is the writer's.
+func JSON(w io.Writer, o Outcome) error {
+	var document any
+	switch o.Command {
+	case "detect":
+		document = struct {
+			jsonNetwork
+			jsonEnd
+		}{networkJSON(o.Detect), endJSON(o)}
+	case "check":
+		document = struct {
+			jsonDecision
+			jsonEnd
+		}{decisionJSON(o.Decision), endJSON(o)}
+	case "restore":
+		document = struct {
+			jsonInjection
+			jsonEnd
+		}{injectionJSON(o), endJSON(o)}
+	default:
+		detected := jsonDetect{jsonNetwork: networkJSON(o.Detect)}
+		if o.Detect != nil {
+			detected.Duration = ms(o.Detect.Duration)
+		}
+		document = struct {
+			Detect jsonDetect `json:"detect"`
+			Plan   jsonPlan   `json:"plan"`
+			jsonDecision
+			jsonInjection
+			jsonEnd
+		}{detected, planJSON(o), decisionJSON(o.Decision), injectionJSON(o), endJSON(o)}
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(document); err != nil {
+		return problem.New(problem.Bug, "report", "", "%w", err)
+	}
+	_, err := io.WriteString(w, visible(b.String()))
+	return err
+}
+
+// visible writes what a terminal could be deceived by as JSON escapes. Such characters stand in strings only, and the
+// value stays the same.
+func visible(document string) string {
+	if !strings.ContainsFunc(document, func(r rune) bool { return r >= 0x7f }) {
+		return document
+	}
+	var b strings.Builder
+	for _, r := range document {
+		switch {
+		case r < 0x7f || unicode.IsGraphic(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+func networkJSON(r *detect.Report) jsonNetwork {
+	d := jsonNetwork{Class: class(r), Proxies: []jsonProxy{}, Sources: []jsonSource{}, Evidence: []string{}}
+	if r == nil {
+		return d
+	}
+	d.TLS.Intercepted = r.Intercepted.Bool()
+	if r.Intercepted == detect.Yes {
+		issuer := redact(r.Issuer)
+		d.TLS.Issuer, d.TLS.SPKI = &issuer, &r.SPKI
+	}
+	for _, p := range r.Proxies {
+		d.Proxies = append(d.Proxies, jsonProxy{p.Scheme, redact(p.URL), p.Origin})
+	}
+	for _, row := range r.Rows {
+		d.Sources = append(d.Sources, jsonSource{
+			ID: row.Source.ID, Ecosystem: row.Source.Ecosystem, URL: redact(row.Source.URL), Via: row.Via,
+			OK: row.OK, Reason: redact(row.Reason), Content: row.Content.Bool(), ChecksumDB: row.ChecksumDB.Bool(),
+			Name: step(row.Name), Connect: step(row.Connect), TLS: step(row.TLS), FirstByte: step(row.FirstByte),
+			IPs: append([]string{}, row.IPs...),
+		})
+	}
+	d.Evidence = redactAll(r.Evidence)
+	return d
+}
+
+func planJSON(o Outcome) jsonPlan {
+	p := jsonPlan{Sources: []jsonPicked{}, Choices: []jsonChoice{}}
+	if o.Plan == nil {
+		return p
+	}
+	for _, c := range o.Plan.Choices {
+		p.Choices = append(p.Choices, jsonChoice{c.Ecosystem, c.Kept, redact(c.Why)})
+		for _, s := range c.Sources {
+			p.Sources = append(p.Sources, jsonPicked{
+				ID: s.ID, Ecosystem: c.Ecosystem, URL: redact(s.URL), Via: cmp.Or(s.Via, "unknown"),
+				Why: redact(c.Why), Latency: step(s.Latency), ChecksumDB: s.ChecksumDB,
+			})
+		}
+	}
+	return p
+}
+
+// decisionJSON says error where nothing was decided: no answer is never an allowance.
+func decisionJSON(d *decide.Decision) jsonDecision {
+	out := jsonDecision{Decision: decide.Failed.String(), Findings: []jsonFinding{}}
+	if d == nil {
+		return out
+	}
+	out.Decision, out.Mode, out.Counts = d.Verdict.String(), d.Mode, d.Counts
+	for _, f := range d.Findings {
+		out.Findings = append(out.Findings, jsonFinding{
+			f.ID, f.Severity, f.Status, redact(f.Message), f.File, f.Line, f.Column, redact(f.Subject), redact(f.Fix),
+		})
+	}
+	return out
+}
+
+func injectionJSON(o Outcome) jsonInjection {
+	out := jsonInjection{Changes: []jsonChange{}, Applied: o.Applied, Proof: redact(o.Proof)}
+	for _, c := range o.Changes {
+		out.Changes = append(out.Changes, jsonChange{c.Kind, c.Ecosystem, c.Name, shown(c), redact(c.Why)})
+	}
+	return out
+}
+
+func endJSON(o Outcome) jsonEnd {
+	out := jsonEnd{NotAsked: redactAll(o.NotAsked), Notes: redactAll(o.Notes), Unavailable: redactAll(o.Unavailable), Duration: ms(o.Duration)}
+	if o.Problem != nil {
+		out.Error = &jsonError{ExitCode: int(problem.CodeOf(o.Problem))}
+		for _, c := range causes(o.Problem) {
+			out.Error.Message = joined("; ", out.Error.Message, redact(cause(c)))
+			out.Error.Hint = joined("; ", out.Error.Hint, redact(c.Hint))
+		}
+	}
+	return out
+}

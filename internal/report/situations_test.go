@@ -1,0 +1,145 @@
+package report
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+const msec = time.Millisecond
+
+func src(id, eco, role, url string) source.Source {
+	return source.Source{ID: id, Ecosystem: eco, Role: role, URL: url}
+}
+
+var (
+	goOfficial  = src(source.Official, source.Go, source.ModuleProxy, "https://modules.official.test")
+	npmOfficial = src(source.Official, source.NPM, source.Registry, "https://registry.official.test")
+	goproxyCN   = src("goproxy.cn", source.Go, source.ModuleProxy, "https://goproxy.cn")
+	withLogin   = src("mirror.corp.test", source.Go, source.ModuleProxy, "https://ci:hunter2@mirror.corp.test/go?token=hunter3")
+)
+
+func okRow(s source.Source, via string, relay detect.Answer) detect.Row {
+	return detect.Row{Source: s, Via: via, OK: true, Content: detect.Yes, ChecksumDB: relay, Name: 1200 * time.Microsecond,
+		Connect: 9 * msec, TLS: 14 * msec, FirstByte: 38 * msec, IPs: []string{"192.0.2.7"}}
+}
+
+func at(file string, line, column int) lockfile.Position {
+	return lockfile.Position{File: file, Line: line, Column: column}
+}
+
+// situations are outcomes named after what a runner may find; each is rendered in each format.
+func situations() map[string]Outcome {
+	return map[string]Outcome{
+		"allDirect": {
+			Command: "setup", Dir: ".", Duration: 212 * msec,
+			Detect: &detect.Report{Class: detect.Direct, Intercepted: detect.No, Duration: 44 * msec,
+				Rows:     []detect.Row{okRow(goOfficial, detect.ViaDirect, detect.Yes), okRow(npmOfficial, detect.ViaDirect, detect.NotKnown)},
+				Evidence: []string{"official answered without a proxy"}},
+			Plan: &choose.Plan{Choices: []choose.Choice{
+				{Ecosystem: source.Go, Kept: true, Why: "what is in force answers with verified content", GoDirect: true, SumDBReached: true,
+					Sources: []choose.Picked{{Source: goOfficial, Via: detect.ViaDirect, Latency: 38 * msec, ChecksumDB: true}}},
+				{Ecosystem: source.NPM, Kept: true, Why: "what is in force answers with verified content",
+					Sources: []choose.Picked{{Source: npmOfficial, Via: detect.ViaDirect, Latency: 41 * msec}}}}},
+			Decision: &decide.Decision{Verdict: decide.Allow, Mode: decide.Enforce, Counts: decide.Counts{Packages: 2149, Modules: 312, Sources: 2}},
+		},
+		"restrictedSwitched": {
+			Command: "setup", Dir: ".", Duration: 2900 * msec, Where: "for the following steps of this job", Applied: true,
+			Detect: &detect.Report{Class: detect.Restricted, Intercepted: detect.No, Duration: 2510 * msec,
+				Rows: []detect.Row{
+					{Source: goOfficial, Via: detect.ViaDirect, Reason: "no connection within 2.5 s", Fault: detect.DialFault, Name: 3 * msec, IPs: []string{"192.0.2.1"}},
+					okRow(goproxyCN, detect.ViaDirect, detect.Yes)},
+				Evidence: []string{"official has an address and refuses connections", "goproxy.cn answers"}},
+			Plan: &choose.Plan{Choices: []choose.Choice{{Ecosystem: source.Go, Why: "official does not answer: no connection within 2.5 s",
+				Sources: []choose.Picked{{Source: goproxyCN, Via: detect.ViaDirect, Latency: 38 * msec, ChecksumDB: true}}}}},
+			Decision: &decide.Decision{Verdict: decide.Allow, Mode: decide.Enforce, Counts: decide.Counts{Modules: 1, Sources: 1, Mended: 1, Warnings: 1},
+				Findings: []decide.Finding{
+					{ID: "GO002", Severity: decide.Warning, Status: decide.Active, Subject: "GOPRIVATE", Message: `the pattern "github.com" takes in public modules`, Fix: "name your own organisation: GOPRIVATE=github.com/org"},
+					{ID: "GO004", Severity: decide.Error, Status: decide.Mended, Subject: "GOPROXY", Message: "entry 1 is no address", Fix: "remove it"}}},
+			Changes: []inject.Change{{Kind: "env", Ecosystem: source.Go, Name: "GOPROXY", Value: "https://goproxy.cn", Shown: "https://goproxy.cn",
+				Why: "official does not answer here"}},
+			Proof:    "go fetched github.com/google/uuid v1.6.0 in 310 ms",
+			NotAsked: []string{"direct downloads from github.com: GOPROXY ends without direct"},
+		},
+		"proxiedWithAuth": {
+			Command: "setup", Dir: ".", Duration: 640 * msec, Where: "for the following steps of this job", Applied: true,
+			Detect: &detect.Report{Class: detect.Proxied, Intercepted: detect.NotKnown, Duration: 420 * msec,
+				Proxies:  []detect.Proxy{{Scheme: "https", URL: "http://ci:hunter2@proxy.corp.test:3128", Origin: "HTTPS_PROXY"}},
+				Rows:     []detect.Row{{Source: withLogin, Via: detect.ViaProxy, OK: true, Content: detect.Yes, ChecksumDB: detect.No, Connect: 2 * msec, TLS: 30 * msec, FirstByte: 95 * msec}},
+				Evidence: []string{"https://ci:hunter2@mirror.corp.test/go answers through the proxy only"}},
+			Plan: &choose.Plan{Direct: []string{"git.corp.test"}, Choices: []choose.Choice{{Ecosystem: source.Go, Kept: true, Why: "https://ci:hunter2@mirror.corp.test answers",
+				SumDB: "https://goproxy.cn/sumdb/sum.golang.org", Sources: []choose.Picked{{Source: withLogin, Via: detect.ViaProxy, Latency: 95 * msec}}}}},
+			Decision: &decide.Decision{Verdict: decide.Allow, Mode: decide.Audit, Counts: decide.Counts{Modules: 3, Sources: 1}},
+			Changes: []inject.Change{
+				{Kind: "env", Ecosystem: "proxy", Name: "HTTPS_PROXY", Value: "http://ci:hunter2@proxy.corp.test:3128", Shown: "http://***@proxy.corp.test:3128", Why: "tools that read upper case only"},
+				{Kind: "env", Ecosystem: "proxy", Name: "https_proxy", Value: "http://ci:hunter2@proxy.corp.test:3128", Why: "one value in both cases"}},
+		},
+		"interceptedDenied": {
+			Command: "setup", Dir: ".", Duration: 380 * msec,
+			Detect: &detect.Report{Class: detect.Direct, Intercepted: detect.Yes, Issuer: "CN=Corp Inspection CA", SPKI: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+				Duration: 60 * msec, Rows: []detect.Row{okRow(npmOfficial, detect.ViaDirect, detect.NotKnown)}},
+			Plan: &choose.Plan{Choices: []choose.Choice{{Ecosystem: source.NPM, Kept: true, Why: "it answers",
+				Sources: []choose.Picked{{Source: npmOfficial, Via: detect.ViaDirect, Latency: 38 * msec}}}}},
+			Decision: &decide.Decision{Verdict: decide.Deny, Mode: decide.Enforce, Counts: decide.Counts{Packages: 60, Sources: 1, Errors: 44, Warnings: 1},
+				Findings: poisoned()},
+			Problem: problem.New(problem.Violations, "setup", "see the findings", "44 errors"),
+			Notes:   []string{"yarn.lock is not read yet"}, Unavailable: []string{"comments on the pull request"},
+		},
+		"offline": {
+			Command: "setup", Dir: ".", Duration: 3100 * msec,
+			Detect: &detect.Report{Class: detect.Offline, Duration: 3000 * msec,
+				Rows:     []detect.Row{{Source: goOfficial, Via: detect.ViaDirect, Reason: "the name has no address", Fault: detect.NameFault}},
+				Evidence: []string{"no source answered"}},
+			Plan:     &choose.Plan{Choices: []choose.Choice{{Ecosystem: source.Go, Why: "none of 6 sources answers"}}},
+			Decision: &decide.Decision{Verdict: decide.Failed, Mode: decide.Enforce, Counts: decide.Counts{Modules: 3}},
+			Problem:  problem.New(problem.Unanswered, "setup", "connect the runner or set HTTPS_PROXY", "no source of Go modules answers"),
+			NotAsked: []string{"SRC003: the addresses of the sources are not known"},
+		},
+		"captive": {
+			Command: "detect", Duration: 350 * msec,
+			Detect: &detect.Report{Class: detect.Captive, Intercepted: detect.NotKnown, Duration: 350 * msec,
+				Rows: []detect.Row{{Source: goOfficial, Via: detect.ViaDirect, Reason: "answered 200 with a page that is no module file", Content: detect.No, Fault: detect.PageFault,
+					Name: 900 * time.Microsecond, Connect: 1 * msec, FirstByte: 12 * msec, IPs: []string{"192.0.2.1", "2001:db8::1"}}},
+				Evidence: []string{"official answers every question with the same page"}},
+		},
+		"hostileNames": {
+			Command: "check", Dir: ".", Duration: 58 * msec,
+			Decision: &decide.Decision{Verdict: decide.Deny, Mode: decide.Enforce, Counts: decide.Counts{Packages: 4, Errors: 4},
+				Findings: []decide.Finding{
+					{ID: "LCK001", Severity: decide.Error, Status: decide.Active, Message: "comes from a host that is not trusted", Fix: "run `npm install` against your registry",
+						Subject: "x\n::error::pwned\r##[error]pwned\x1b[31m@1.0.0", Position: at("a|b\n<img src=x>/package-lock.json", 3, 9)},
+					{ID: "LCK002", Severity: decide.Error, Status: decide.Active, Message: "is fetched over http", Fix: "use https",
+						Subject: "@org/team|`x` [a](https://evil.test) <script>alert(1)</script> #1 :white_check_mark: $x$@1.0.0", Position: at("package-lock.json", 7, 1)},
+					{ID: "MOD010", Severity: decide.Error, Status: decide.Active, Message: "has no line in go.sum", Fix: "run go mod tidy",
+						Subject: "evil.test/\u202egnp.exe\u200b\xff", Position: at("go.mod", 5, 2)},
+					{ID: "NPM001", Severity: decide.Error, Status: decide.Active, Message: "https://u:hunter2@evil.test/?auth=hunter3 is not trusted", Position: at(".npmrc", 1, 1)}}},
+			Notes: []string{"1. @everyone see https://evil.test/#1", "- | *bold* _it_ ~no~ \\ &amp; ![i](u)"},
+			Problem: errors.Join(
+				&problem.Problem{Code: problem.Usage, Op: ".goproxy/config.yaml:2:1", Err: errors.New(`key "mod" is not known`), Hint: "did you mean mode", Excerpt: "   1 | \x1b]0;x\n>  2 | ::error::mod: audit\n       ^\n"},
+				errors.New("out of memory")),
+		},
+	}
+}
+
+// poisoned is a lock file with 42 entries without integrity, among others.
+func poisoned() []decide.Finding {
+	var out []decide.Finding
+	for i := range 42 {
+		out = append(out, decide.Finding{ID: "LCK003", Severity: decide.Error, Status: decide.Active, Subject: "left-pad@1." + strings.Repeat("1", i%3+1) + ".0",
+			Message: "has no integrity", Position: at("package-lock.json", 12+8*i, 15), Fix: "run npm install --package-lock-only with a registry that gives sha512"})
+	}
+	return append(out,
+		decide.Finding{ID: "LCK004", Severity: decide.Error, Status: decide.Active, Subject: "a@1.0.0", Message: "its integrity is broken", Position: at("package-lock.json", 400, 20), Fix: "remove the entry and install again"},
+		decide.Finding{ID: "NPM001", Severity: decide.Error, Status: decide.Active, Subject: "NODE_TLS_REJECT_UNAUTHORIZED", Message: "NODE_TLS_REJECT_UNAUTHORIZED=0 switches TLS verification off", Fix: "unset NODE_TLS_REJECT_UNAUTHORIZED"},
+		decide.Finding{ID: "NPM001", Severity: decide.Warning, Status: decide.Active, Subject: "proxy", Message: "a file of the machine names a proxy", Position: at("/etc/npmrc", 1, 1), Fix: "remove it"},
+		decide.Finding{ID: "SRC003", Severity: decide.Error, Status: decide.StatusUnknown, Subject: "official", Message: "its addresses are not known", Fix: "allow the question or unset require-address"},
+		decide.Finding{ID: "LCK001", Severity: decide.Note, Status: decide.Active, Subject: "b@1.0.0", Message: "comes from a host that the runner names", Position: at("package-lock.json", 9, 3)})
+}

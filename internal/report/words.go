@@ -1,0 +1,458 @@
+package report
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+const (
+	// maxText bounds one text by a stranger, in bytes; a longer one says nothing more.
+	maxText = 500
+	// maxValue bounds the value of a change, which a person may want to copy. Long NO_PROXY lists have some 2,000 bytes.
+	maxValue = 4000
+
+	// waived and expired are statuses of findings that somebody has taken upon himself, for a time.
+	waived, expired = "waived", "expired"
+)
+
+// redact hides secrets, also those of an address that a control character breaks in two.
+func redact(s string) string {
+	if p := source.Plain(s, 0); p != s && source.Redact(p) != p {
+		return source.Redact(p)
+	}
+	return source.Redact(s)
+}
+
+func redactAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = redact(t)
+	}
+	return out
+}
+
+// plain makes any text fit for one line of a terminal or of a CI log. A runner takes "::" for a command where a line
+// begins with it, and "##[" wherever it stands (actions/runner, ActionCommand.TryParseV2 and TryParse).
+func plain(s string) string { return bounded(s, maxText) }
+
+func bounded(s string, limit int) string {
+	s = strings.ReplaceAll(source.Plain(redact(s), limit), "##[", `##\x5b`)
+	if begin := strings.TrimLeft(s, " "); strings.HasPrefix(begin, "::") {
+		s = `\x3a` + begin[1:]
+	}
+	return s
+}
+
+// shown is a change's value without secrets; a value that nobody masked is not shown at all.
+func shown(c inject.Change) string {
+	if c.Shown == "" && c.Value != "" {
+		return "***"
+	}
+	return redact(c.Shown)
+}
+
+// line is all findings of one rule in one file, told by the first.
+type line struct {
+	decide.Finding
+	// More is how many others it stands for.
+	More int
+}
+
+// word is how a finding counts: its severity, or the status that keeps it from counting.
+func (l line) word() string {
+	if l.Status == decide.Active {
+		return l.Severity
+	}
+	return l.Status
+}
+
+// about is the subject, unless the message names it already.
+func (l line) about() string {
+	if strings.Contains(l.Message, l.Subject) {
+		return ""
+	}
+	return l.Subject
+}
+
+// text is what was found, the subject first.
+func (l line) text() string { return joined(": ", l.about(), l.Message) }
+
+func (l line) more() string {
+	if l.More == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (and %d more)", l.More)
+}
+
+// place is file:line:column as far as known.
+func (l line) place() string {
+	p := l.File
+	if p != "" && l.Line > 0 {
+		p += ":" + strconv.Itoa(l.Line)
+		if l.Column > 0 {
+			p += ":" + strconv.Itoa(l.Column)
+		}
+	}
+	return p
+}
+
+// lines gathers findings by rule and file, those that count first. Settings of the machine have no file, and few
+// enough to be told one by one.
+func lines(d *decide.Decision) []line {
+	if d == nil {
+		return nil
+	}
+	type key struct{ id, severity, status, file, subject string }
+	at := map[key]int{}
+	var out []line
+	for _, f := range d.Findings {
+		k := key{f.ID, f.Severity, f.Status, f.File, ""}
+		if f.File == "" {
+			k.subject = f.Subject
+		}
+		if i, ok := at[k]; ok {
+			out[i].More++
+			continue
+		}
+		at[k] = len(out)
+		out = append(out, line{Finding: f})
+	}
+	slices.SortStableFunc(out, func(a, b line) int { return cmp.Compare(rank(a.word()), rank(b.word())) })
+	return out
+}
+
+// rank puts what counts first; waived ones come last.
+func rank(word string) int {
+	words := []string{decide.Error, decide.StatusUnknown, expired, decide.Warning, decide.Mended, decide.Note}
+	if i := slices.Index(words, word); i >= 0 {
+		return i
+	}
+	return len(words)
+}
+
+// causes takes an error apart into problems; one that is none is our bug.
+func causes(err error) []*problem.Problem {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []*problem.Problem
+		for _, e := range joined.Unwrap() {
+			out = append(out, causes(e)...)
+		}
+		return out
+	}
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return []*problem.Problem{p}
+	}
+	return []*problem.Problem{{Code: problem.CodeOf(err), Err: err}}
+}
+
+// troubles are what kept the run from its end. A denial is no trouble: its findings tell it.
+func troubles(o Outcome) []*problem.Problem {
+	return slices.DeleteFunc(causes(o.Problem), func(p *problem.Problem) bool { return p.Code == problem.Violations && o.Decision != nil })
+}
+
+// cause is a problem without its next step.
+func cause(p *problem.Problem) string {
+	return (&problem.Problem{Op: p.Op, Err: p.Err}).Error()
+}
+
+// quiet is true when nothing was wrong and nothing was changed. Whatever was not decided is not quiet, and detect is
+// asked by a person who wants to see.
+func quiet(o Outcome) bool {
+	if o.Problem != nil || len(o.Changes) > 0 || o.Command == "detect" {
+		return false
+	}
+	if o.Decision == nil {
+		return o.Command == "restore"
+	}
+	if o.Decision.Verdict != decide.Allow || slices.ContainsFunc(o.Decision.Findings, func(f decide.Finding) bool {
+		return f.Severity != decide.Note && f.Status != waived
+	}) {
+		return false
+	}
+	if o.Detect != nil && (o.Detect.Class == detect.Captive || o.Detect.Class == detect.Offline) {
+		return false
+	}
+	return o.Plan == nil || !slices.ContainsFunc(o.Plan.Choices, func(c choose.Choice) bool {
+		return !c.Kept || slices.ContainsFunc(c.Sources, func(p choose.Picked) bool { return failed(o.Detect, p) })
+	})
+}
+
+// failed is true when a source was asked and answered by no way.
+func failed(r *detect.Report, p choose.Picked) bool {
+	if r == nil {
+		return false
+	}
+	asked := false
+	for _, row := range r.Rows {
+		if row.Source.ID == p.ID && row.Source.Ecosystem == p.Ecosystem && row.Source.URL == p.URL {
+			if row.OK {
+				return false
+			}
+			asked = true
+		}
+	}
+	return asked
+}
+
+// Line is the one line for a log: the network, the sources, the decision and what was changed. It is all there is to
+// say where nothing was wrong.
+func Line(o Outcome) string {
+	var notes string
+	if len(o.NotAsked) > 0 {
+		notes = "not asked: " + plainList(o.NotAsked, "; ")
+	}
+	if n := len(o.Notes) + noted(o.Decision); n > 0 {
+		notes = joined("; ", notes, count(n, "note")+" in the JSON report")
+	}
+	return sentence(joined("; ", joined(", ", network(o), ways(o)), verdict(o), effect(o), notes), o)
+}
+
+func sentence(text string, o Outcome) string {
+	return "goproxy-action: " + text + " (" + span(o.Duration) + ")"
+}
+
+func noted(d *decide.Decision) (n int) {
+	if d != nil {
+		for _, f := range d.Findings {
+			if f.Severity == decide.Note {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// network is the class, and who opens TLS if somebody does.
+func network(o Outcome) string {
+	if o.Detect == nil || o.Detect.Class == detect.Unknown && len(o.Detect.Rows) == 0 {
+		return ""
+	}
+	text := class(o.Detect) + " network"
+	if o.Detect.Intercepted == detect.Yes {
+		text += ", TLS intercepted by " + plain(o.Detect.Issuer)
+	}
+	return text
+}
+
+func class(r *detect.Report) string {
+	if r == nil || r.Class == "" {
+		return string(detect.Unknown)
+	}
+	return string(r.Class)
+}
+
+// ways tells which sources are in force, and what was measured of them.
+func ways(o Outcome) string {
+	if o.Plan == nil {
+		return ""
+	}
+	var out []string
+	for _, c := range o.Plan.Choices {
+		if len(c.Sources) == 0 {
+			continue
+		}
+		var names []string
+		for _, p := range c.Sources {
+			var facts []string
+			if p.Latency > 0 {
+				facts = append(facts, span(p.Latency))
+			}
+			if p.Via == detect.ViaProxy {
+				facts = append(facts, "through the proxy")
+			}
+			if p.ChecksumDB {
+				facts = append(facts, "checksum database relayed")
+			}
+			name := plain(p.ID)
+			if len(facts) > 0 {
+				name += " (" + strings.Join(facts, ", ") + ")"
+			}
+			names = append(names, name)
+		}
+		out = append(out, plain(c.Ecosystem)+" via "+strings.Join(names, ", "))
+	}
+	return strings.Join(out, ", ")
+}
+
+// verdict is the decision in words.
+func verdict(o Outcome) string {
+	d := o.Decision
+	if d == nil {
+		if o.Command == "detect" || o.Command == "restore" || o.Problem != nil {
+			return ""
+		}
+		return "not decided"
+	}
+	errs, warnings := "", ""
+	if d.Counts.Errors > 0 {
+		errs = count(d.Counts.Errors, "error")
+	}
+	if d.Counts.Warnings > 0 {
+		warnings = count(d.Counts.Warnings, "warning")
+	}
+	found := joined(", ", errs, warnings)
+	audit := ""
+	if d.Mode == decide.Audit {
+		audit = " (audit mode)"
+	}
+	switch d.Verdict {
+	case decide.Allow:
+		return joined(", ", pinned(d.Counts)+" allowed"+audit, found)
+	case decide.Failed:
+		return joined(": ", "not decided"+audit, cmp.Or(found, "a rule could not be answered"))
+	case decide.Undecided, decide.Deny:
+	}
+	if audit != "" {
+		return joined(": ", "would be denied"+audit, found)
+	}
+	return joined(": ", "denied", found)
+}
+
+func pinned(c decide.Counts) string {
+	var m, p string
+	if c.Modules > 0 {
+		m = count(c.Modules, "module")
+	}
+	if c.Packages > 0 {
+		p = count(c.Packages, "package")
+	}
+	return cmp.Or(joined(" and ", m, p), "nothing pinned here, settings")
+}
+
+// effect is what was done.
+func effect(o Outcome) string {
+	n := count(len(o.Changes), "setting")
+	switch {
+	case o.Command == "restore" && len(o.Changes) == 0:
+		return "nothing to restore"
+	case o.Command == "restore" && o.Applied:
+		return n + " restored"
+	case o.Command != "setup" && o.Command != "restore":
+		return ""
+	case len(o.Changes) == 0:
+		return "nothing changed"
+	case o.Applied:
+		return joined(", ", n+" changed", plain(o.Where))
+	}
+	return n + " not changed"
+}
+
+// joined joins what is not empty.
+func joined(sep string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), sep)
+}
+
+func plainList(texts []string, sep string) string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = plain(t)
+	}
+	return strings.Join(out, sep)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// millis is a duration in milliseconds, with a decimal below ten.
+func millis(d time.Duration) string {
+	digits := 0
+	if d < 10*time.Millisecond {
+		digits = 1
+	}
+	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', digits, 64)
+}
+
+func span(d time.Duration) string { return millis(d) + " ms" }
+
+// intercepted tells the three-valued answer in words.
+func intercepted(r *detect.Report) string {
+	switch r.Intercepted {
+	case detect.Yes:
+		return "TLS is intercepted by " + cmp.Or(r.Issuer, "an unnamed issuer")
+	case detect.No:
+		return "TLS is not intercepted"
+	case detect.NotKnown:
+	}
+	return "whether TLS is intercepted is not known"
+}
+
+func answer(a detect.Answer, yes, no string) string {
+	switch a {
+	case detect.Yes:
+		return yes
+	case detect.No:
+		return no
+	case detect.NotKnown:
+	}
+	return "unknown"
+}
+
+// choice is what was chosen for an ecosystem, without the reason.
+func choice(c choose.Choice) string {
+	var names []string
+	for _, p := range c.Sources {
+		names = append(names, p.ID)
+	}
+	if c.GoDirect {
+		names = append(names, "direct")
+	}
+	text := strings.Join(names, ", ")
+	switch {
+	case c.Kept && text == "":
+		text = "left as it is"
+	case c.Kept:
+		text += " (left as it is)"
+	case text == "":
+		text = "no usable source"
+	}
+	if c.SumDB != "" {
+		text += "; checksum database by " + c.SumDB
+	}
+	return text
+}
+
+// steps are the measured durations of a row in the order of the tables' columns; "-" where a step did not happen.
+func steps(r detect.Row) []string {
+	out := make([]string, 0, 4)
+	for _, d := range []time.Duration{r.Name, r.Connect, r.TLS, r.FirstByte} {
+		if d == 0 {
+			out = append(out, "-")
+		} else {
+			out = append(out, millis(d))
+		}
+	}
+	return out
+}
+
+func state(r detect.Row) string {
+	if r.OK {
+		return "ok"
+	}
+	return "failed"
+}
+
+func relay(r detect.Row) string {
+	if r.Source.Role == source.Registry {
+		return "-"
+	}
+	return answer(r.ChecksumDB, "relayed", "no")
+}

@@ -1,0 +1,154 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/egress"
+	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/report"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// Check is the policy gate alone: facts and decision, no probing. offline asks no network.
+func (p Process) Check(ctx context.Context, scope string, offline bool) (report.Outcome, error) {
+	start := time.Now()
+	j, err := p.open(ctx, scope, offline)
+	if err != nil {
+		return report.Outcome{Command: "check", Problem: err, Duration: time.Since(start)}, err
+	}
+	defer j.checkout.Close()
+	o, err := j.check(ctx, start, offline)
+	o.Notes, o.NotAsked, o.Problem, o.Duration = j.notes, j.notAsked, err, time.Since(start)
+	return o, err
+}
+
+func (j *job) check(ctx context.Context, start time.Time, offline bool) (report.Outcome, error) {
+	o := j.outcome("check", start)
+	engine, err := j.engine()
+	if err != nil {
+		return o, err
+	}
+	in, err := j.input(nil, nil)
+	if err != nil {
+		return o, err
+	}
+	switch {
+	case offline:
+		j.notAsked = append(j.notAsked, "the addresses of the sources (SRC003)", "whether the sources and the checksum database answer")
+	case j.config.Addresses.Given():
+		j.resolve(ctx, in.Sources)
+	}
+	findings, err := engine.Eval(ctx, in)
+	if err != nil {
+		return o, err
+	}
+	d := decide.Decide(j.config.Mode.V, findings, findings, in)
+	for _, e := range j.systems {
+		d.Counts.Packages += e.Packages
+		d.Counts.Modules += e.Modules
+	}
+	d.Duration = time.Since(start)
+	o.Decision = &d
+	return o, verdict(d)
+}
+
+// Detect measures every source by every way. It judges nothing, and so never fails for what it sees.
+func (p Process) Detect(ctx context.Context) (report.Outcome, error) {
+	start := time.Now()
+	j, err := p.open(ctx, ScopeAll, false)
+	if err != nil {
+		return report.Outcome{Command: "detect", Problem: err, Duration: time.Since(start)}, err
+	}
+	defer j.checkout.Close()
+	o := j.outcome("detect", start)
+	engine, err := j.engine()
+	if err != nil {
+		return o, err
+	}
+	j.config.Probe.V = "all"
+	seen, _, err := j.look(ctx, engine)
+	o.Detect, o.Notes, o.NotAsked, o.Problem, o.Duration = &seen, j.notes, j.notAsked, err, time.Since(start)
+	return o, err
+}
+
+// Restore takes back what an earlier Setup changed. print shows lines for a shell; nil where the environment ends with
+// the job, so that there is nothing to set back.
+func (p Process) Restore(print func(set []inject.Change, unset []string) error) (report.Outcome, error) {
+	start := time.Now()
+	o := report.Outcome{Command: "restore"}
+	path := ""
+	if p.Front.State != nil {
+		path = p.Front.State("journal")
+	} else {
+		path, _ = p.Lookup(inject.JournalVariable)
+	}
+	journal, err := inject.Journal{}, fs.ErrNotExist
+	if path != "" {
+		journal, err = inject.ReadJournal(path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		o.Notes = append(o.Notes, "nothing to restore: no change of an earlier setup is known here")
+	case err != nil:
+		o.Problem, o.Duration = err, time.Since(start)
+		return o, err
+	default:
+		set, unset, kept := journal.Undo(p.Lookup)
+		for _, name := range kept {
+			o.Notes = append(o.Notes, fmt.Sprintf("%s was changed by somebody else since, and is left as it is", name))
+		}
+		if print != nil {
+			if journal.Parent != "" {
+				set = append(set, inject.Change{Kind: "env", Name: inject.JournalVariable, Value: journal.Parent, Shown: journal.Parent})
+			} else {
+				unset = append(unset, inject.JournalVariable)
+			}
+			if err := print(set, unset); err != nil {
+				return o, err
+			}
+			names := append([]string{}, unset...)
+			for _, c := range set {
+				names = append(names, c.Name)
+			}
+			o.Notes = append(o.Notes, "restored: "+strings.Join(names, ", "))
+		} else {
+			o.Notes = append(o.Notes, fmt.Sprintf("the %d variables of this job end with it; no file of this machine was changed", len(journal.Records)))
+		}
+		if err := inject.Remove(path); err != nil {
+			o.Notes = append(o.Notes, err.Error())
+		}
+	}
+	o.Duration = time.Since(start)
+	return o, nil
+}
+
+// directSource stands for the version control hosts behind GOPROXY's "direct": the one that most modules live on.
+var directSource = source.Source{ID: "direct", Ecosystem: source.Go, Role: "vcs", URL: "https://github.com/google/uuid", Public: true, Origin: source.Builtin}
+
+// directTarget asks it what the go command asks first.
+var directTarget = detect.Target{Source: directSource, Check: func(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {
+	r, err := fetch(ctx, directSource.URL+"?go-get=1", 512<<10)
+	switch {
+	case err != nil:
+		return detect.Verdict{}, err
+	case r.Status != 200:
+		return detect.Verdict{Reason: fmt.Sprintf("answered %d", r.Status), Fault: detect.StatusFault}, nil
+	case !strings.Contains(string(r.Body), "go-import"):
+		return detect.Verdict{Reason: "answered with another page", Content: detect.No, Fault: detect.PageFault}, nil
+	}
+	return detect.Verdict{OK: true, Content: detect.Yes}, nil
+}}
+
+// dialer is the process's, with the allowlist of addresses.
+func (j *job) dialer() *egress.Dialer {
+	d := *j.Dialer
+	d.Judge = j.judgeAddress()
+	return &d
+}

@@ -1,0 +1,448 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/config"
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/ecosystem"
+	"github.com/org/goproxy-action/internal/ecosystem/git"
+	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/report"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// proveTimeout bounds one proof: a tool that starts, asks one small thing and verifies it needs a second or two.
+const proveTimeout = 20 * time.Second
+
+// Setup runs all stages once: detect, choose, decide, inject, prove. The outcome is whole even where an error is
+// returned; the error is the exit code's reason.
+func (p Process) Setup(ctx context.Context) (report.Outcome, error) {
+	start := time.Now()
+	j, err := p.open(ctx, ScopeAll, false)
+	if err != nil {
+		return report.Outcome{Command: "setup", Problem: err, Duration: time.Since(start)}, err
+	}
+	defer j.checkout.Close()
+	o, err := j.setup(ctx, start)
+	o.Notes, o.NotAsked, o.Problem, o.Duration = j.notes, j.notAsked, err, time.Since(start)
+	return o, err
+}
+
+func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error) {
+	o := j.outcome("setup", start)
+	engine, err := j.engine()
+	if err != nil {
+		return o, err
+	}
+	seen, plan, err := j.look(ctx, engine)
+	o.Detect, o.Plan = &seen, &plan
+	if err != nil {
+		return o, err
+	}
+
+	changes, err := j.changes(plan)
+	if err != nil {
+		return o, err
+	}
+	decision, err := j.decide(ctx, engine, &plan, &seen, len(changes) > 0)
+	o.Decision, o.Changes = &decision, changes
+	if err != nil {
+		return o, err
+	}
+	if err := verdict(decision); err != nil {
+		o.Problem = err
+		return o, err
+	}
+	if err := j.usable(plan, seen); err != nil && decision.Mode == decide.Enforce {
+		return o, err
+	} else if err != nil {
+		j.notes = append(j.notes, "enforce would have failed: "+err.Error())
+	}
+	if len(changes) == 0 {
+		return o, j.publish(&o, changes)
+	}
+	if j.Front.Export == nil {
+		return o, nil
+	}
+	o.Proof, err = j.prove(ctx, changes)
+	if err != nil {
+		return o, err
+	}
+	if err := j.export(changes); err != nil {
+		return o, err
+	}
+	o.Applied, o.Where = true, j.Front.Where
+	j.remember(plan)
+	return o, j.publish(&o, changes)
+}
+
+// look measures what is needed, and chooses.
+func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, choose.Plan, error) {
+	var all []source.Source
+	for _, e := range j.systems {
+		all = append(append(append(all, e.InForce...), e.Catalogue...), e.SumDB...)
+	}
+	allowed, err := j.permitted(ctx, engine, all, nil)
+	if err != nil {
+		return detect.Report{}, choose.Plan{}, err
+	}
+	wishes := make([]choose.Wish, 0, len(j.systems))
+	previous := j.recall()
+	for _, e := range j.systems {
+		w := choose.Wish{Ecosystem: e.Name, InForce: e.InForce, Candidates: e.Catalogue, Frozen: e.Frozen, Guarded: e.Guarded,
+			Previous: previous[e.Name], Allowed: func(s source.Source) bool { return allowed[s.URL] }, Via: j.way}
+		if e.SumDBWanted {
+			w.SumDB, w.SumDBFixed = e.SumDB, e.SumDBFixed
+		}
+		if e.Direct && j.config.Direct.V {
+			w.Direct, w.DirectID = true, directSource.ID
+		}
+		w.DirectRefused = e.Direct && !j.config.Direct.V
+		wishes = append(wishes, w)
+	}
+	plan := func(rows []detect.Row) choose.Plan {
+		var p choose.Plan
+		for i, w := range wishes {
+			if e := j.systems[i]; len(w.InForce) == 0 && e.Frozen != "" { // GOPROXY=off or direct: there is no source to choose
+				reached := len(e.SumDB) > 0 && answered(rows, e.SumDB[0].URL)
+				p.Choices = append(p.Choices, choose.Choice{Ecosystem: w.Ecosystem, Kept: true, Why: e.Frozen, SumDBReached: reached})
+				continue
+			}
+			c, direct := choose.Keep(w, rows)
+			p.Choices = append(p.Choices, c)
+			p.Direct = append(p.Direct, direct...)
+		}
+		return p
+	}
+	options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, Interception: detect.Interception{Public: j.Public},
+		UserAgent: "goproxy-action/" + j.Version}
+	if j.config.Probe.V == config.ProbeNone {
+		j.notAsked = append(j.notAsked, "the sources (probe: none), so nothing is chosen")
+		report := detect.Report{Class: detect.Unknown, Proxies: j.proxies.Proxies()}
+		var p choose.Plan
+		for _, e := range j.systems {
+			c := choose.Choice{Ecosystem: e.Name, Kept: true, Why: "nothing was probed"}
+			for _, s := range e.InForce {
+				c.Sources = append(c.Sources, choose.Picked{Source: s})
+			}
+			p.Choices = append(p.Choices, c)
+		}
+		return report, p, nil
+	}
+
+	asked := map[string]bool{}
+	target := func(e *ecosystem.Ecosystem, s source.Source) []detect.Target {
+		if asked[s.URL] || !allowed[s.URL] || (s.Off != "" && j.config.Probe.V != config.ProbeAll) {
+			return nil
+		}
+		asked[s.URL] = true
+		return []detect.Target{e.Target(s)}
+	}
+	everything := func() []detect.Target {
+		all := j.config.Probe.V == config.ProbeAll
+		var out []detect.Target
+		for _, e := range j.systems {
+			for _, list := range [][]source.Source{e.InForce, e.Catalogue, e.SumDB} {
+				for _, s := range list {
+					own := s.ID == source.Official || s.Origin != source.Builtin || s.Role == source.ChecksumDB
+					if all || (e.Frozen == "" && (e.Guarded == "" || own)) {
+						out = append(out, target(e, s)...)
+					}
+				}
+			}
+			if e.Direct && j.config.Direct.V && !asked[directSource.URL] {
+				asked[directSource.URL] = true
+				out = append(out, directTarget)
+			}
+		}
+		return out
+	}
+	if j.config.Probe.V == config.ProbeAll {
+		options.More = func([]detect.Row) ([]detect.Target, bool) { return everything(), true }
+	} else {
+		for _, e := range j.systems {
+			if len(e.InForce) > 0 {
+				options.Now = append(options.Now, target(e, e.InForce[0])...)
+			} else if e.SumDBWanted && e.Direct && len(e.SumDB) > 0 {
+				options.Now = append(options.Now, target(e, e.SumDB[0])...) // GOPROXY=direct: the log is asked all the same
+			}
+		}
+		options.More = func(rows []detect.Row) ([]detect.Target, bool) {
+			if settled(plan(rows)) {
+				return nil, false
+			}
+			// a source that answers but does not relay the checksum database: the job asks the log itself, and so do we
+			var log []detect.Target
+			for i, e := range j.systems {
+				if e.SumDBWanted && len(e.InForce) > 0 && len(e.SumDB) > 0 && answered(rows, e.InForce[0].URL) && !settled(choose.Plan{Choices: plan(rows).Choices[i : i+1]}) {
+					log = append(log, target(e, e.SumDB[0])...)
+				}
+			}
+			if len(log) > 0 {
+				return log, false
+			}
+			return everything(), true
+		}
+	}
+	report := detect.Measure(ctx, options)
+	if j.config.Addresses.Given() {
+		byAddress, err := j.permitted(ctx, engine, all, report.Rows)
+		if err != nil {
+			return report, choose.Plan{}, err
+		}
+		for url, ok := range byAddress {
+			allowed[url] = allowed[url] && ok
+		}
+	}
+	return report, plan(report.Rows), nil
+}
+
+// settled tells whether a plan needs no other source than those in force.
+func settled(p choose.Plan) bool {
+	return len(p.Direct) == 0 && !slices.ContainsFunc(p.Choices, func(c choose.Choice) bool { return c.Failing || !c.Kept && !c.InForce })
+}
+
+func answered(rows []detect.Row, url string) bool {
+	return slices.ContainsFunc(rows, func(r detect.Row) bool { return r.Source.URL == url && r.OK })
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// way is how the settings in force send a request to a source.
+func (j *job) way(s source.Source) string {
+	if proxy, err := j.proxies.For(s.URL); err != nil || proxy != nil {
+		return detect.ViaProxy
+	}
+	return detect.ViaDirect
+}
+
+// changes are all that the plan needs, without what is in force already.
+func (j *job) changes(plan choose.Plan) ([]inject.Change, error) {
+	var out []inject.Change
+	for i, e := range j.systems {
+		out = append(out, e.Changes(plan.Choices[i])...)
+	}
+	c := j.config
+	origin := or(c.HTTPSProxy.Origin, c.HTTPProxy.Origin)
+	proxies := inject.Proxies{HTTPS: c.HTTPSProxy.V, HTTP: c.HTTPProxy.V, Origin: origin, NoProxy: j.proxies.NoProxy.Value,
+		Hosts: plan.Direct, Wished: c.NoProxy.Given()}
+	out = append(out, proxies.Changes(j.Lookup)...)
+	if c.HTTPSProxy.V != "" && (c.Tools.V == nil || slices.Contains(c.Tools.V, source.Git)) {
+		server, _ := j.Lookup("GITHUB_SERVER_URL")
+		if server == "" {
+			server = "https://github.com"
+		}
+		more, err := git.Changes(j.Lookup, server, c.HTTPSProxy.V, origin+" names the proxy")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	return out, nil
+}
+
+// decide judges the state after the plan; what was bad before and is not any more was mended.
+func (j *job) decide(ctx context.Context, engine *decide.Engine, plan *choose.Plan, seen *detect.Report, changed bool) (decide.Decision, error) {
+	began := time.Now()
+	before, err := j.input(nil, seen)
+	if err != nil {
+		return decide.Decision{}, err
+	}
+	was, err := engine.Eval(ctx, before)
+	if err != nil {
+		return decide.Decision{}, err
+	}
+	in, is := before, was
+	if changed {
+		if in, err = j.input(plan, seen); err != nil {
+			return decide.Decision{}, err
+		}
+		if is, err = engine.Eval(ctx, in); err != nil {
+			return decide.Decision{}, err
+		}
+	}
+	d := decide.Decide(j.config.Mode.V, was, is, in)
+	for _, e := range j.systems {
+		d.Counts.Packages += e.Packages
+		d.Counts.Modules += e.Modules
+	}
+	d.Duration = time.Since(began)
+	return d, nil
+}
+
+// verdict turns a decision into the run's error: nothing in audit mode.
+func verdict(d decide.Decision) error {
+	if d.Mode == decide.Audit {
+		return nil
+	}
+	switch d.Verdict {
+	case decide.Allow:
+		return nil
+	case decide.Failed:
+		return problem.New(problem.Unanswered, "policy", "make the sources reachable, or lower the rule's severity in the configuration",
+			"a rule of severity error could not be answered")
+	}
+	n := "1 error"
+	if d.Counts.Errors != 1 {
+		n = fmt.Sprintf("%d errors", d.Counts.Errors)
+	}
+	return problem.New(problem.Violations, "", "", "denied by policy: %s", n)
+}
+
+// usable says whether the plan leaves the job something to ask.
+func (j *job) usable(plan choose.Plan, seen detect.Report) error {
+	if j.config.Probe.V == config.ProbeNone {
+		return nil
+	}
+	for i, e := range j.systems {
+		c := plan.Choices[i]
+		if e.Present && !c.Kept && len(c.Sources) == 0 {
+			return problem.New(problem.Unanswered, e.Name, "run goproxy-action detect to see why each source fails; behind a proxy set HTTPS_PROXY, or name a source that is reachable in .goproxy/config.yaml (sources)",
+				"no usable source (network: %s): %s", seen.Class, c.Why)
+		}
+	}
+	return nil
+}
+
+// prove makes one real look-up for each ecosystem that the changes concern.
+func (j *job) prove(ctx context.Context, changes []inject.Change) (string, error) {
+	environ := slices.Clone(j.Environ)
+	concerned := map[string]bool{}
+	for _, c := range changes {
+		environ = slices.DeleteFunc(environ, func(v string) bool { return strings.HasPrefix(v, c.Name+"=") })
+		environ = append(environ, c.Name+"="+c.Value)
+		concerned[c.Ecosystem] = true
+	}
+	var said []string
+	for _, e := range j.systems {
+		if e.Prove == nil || (!concerned[e.Name] && !concerned["proxy"]) {
+			continue
+		}
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(ctx, proveTimeout)
+		err := e.Prove(ctx, environ)
+		cancel()
+		switch {
+		case errors.Is(err, ecosystem.ErrNoTool):
+			j.notes = append(j.notes, fmt.Sprintf("%s is not installed, so its new settings were not proven by it; the sources were verified by the probes", e.Name))
+		case err != nil:
+			return "", problem.New(problem.Unanswered, "prove the "+e.Name+" settings", "run goproxy-action detect to see what each source answers; nothing was changed",
+				"a look-up through the new settings failed: %w", err)
+		default:
+			said = append(said, fmt.Sprintf("%s made a look-up through the new settings in %d ms", e.Name, time.Since(start).Milliseconds()))
+		}
+	}
+	return strings.Join(said, "; "), nil
+}
+
+// export writes the journal, then gives the changes to what follows.
+func (j *job) export(changes []inject.Change) error {
+	dir, err := inject.NewDir(j.Front.TempDir)
+	if err != nil {
+		return err
+	}
+	var journal inject.Journal
+	journal.Parent, _ = j.Lookup(inject.JournalVariable)
+	journal.Record(changes, j.Lookup)
+	path, err := journal.Write(dir)
+	if err != nil {
+		os.RemoveAll(dir)
+		return err
+	}
+	for _, c := range changes {
+		for _, secret := range source.Secrets(c.Value) {
+			j.mask(secret)
+		}
+	}
+	if j.Front.SaveState != nil {
+		err = j.Front.SaveState("journal", path)
+	} else {
+		changes = append(slices.Clone(changes), inject.Change{Kind: "env", Name: inject.JournalVariable, Value: path, Shown: path})
+	}
+	if err == nil {
+		err = j.Front.Export(changes)
+	}
+	if err != nil {
+		os.RemoveAll(dir)
+	}
+	return err
+}
+
+// publish sets the outputs of the host.
+func (j *job) publish(o *report.Outcome, changes []inject.Change) error {
+	if j.Front.Output == nil {
+		return nil
+	}
+	value := func(name string) string {
+		for _, c := range changes {
+			if c.Name == name {
+				return c.Shown
+			}
+		}
+		v, _ := j.Lookup(name)
+		return source.Redact(v)
+	}
+	outputs := [][2]string{{"class", string(o.Detect.Class)}, {"decision", o.Decision.Verdict.String()}, {"goproxy", value("GOPROXY")},
+		{"gosumdb", value("GOSUMDB")}, {"npm-registry", value("npm_config_registry")}, {"changed", fmt.Sprint(len(changes) > 0)}}
+	for _, out := range outputs {
+		if err := j.Front.Output(out[0], out[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recall reads the choices of an earlier run, a hint that may be missing or wrong.
+func (j *job) recall() map[string]string {
+	out := map[string]string{}
+	if j.Front.StateDir == "" {
+		return out
+	}
+	f, err := os.Open(filepath.Join(j.Front.StateDir, stateFile))
+	if err != nil {
+		return out
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil || json.Unmarshal(data, &out) != nil {
+		return map[string]string{}
+	}
+	return out
+}
+
+const stateFile = "choice.json"
+
+// remember keeps what was chosen, as a hint: it is probed anew by every run. Where it cannot be kept nothing is lost.
+func (j *job) remember(plan choose.Plan) {
+	if j.Front.StateDir == "" {
+		return
+	}
+	state := j.recall()
+	for _, c := range plan.Choices {
+		if !c.Kept && len(c.Sources) > 0 {
+			state[c.Ecosystem] = c.Sources[0].ID
+		}
+	}
+	data, err := json.Marshal(state)
+	if err == nil && os.MkdirAll(j.Front.StateDir, 0o700) == nil {
+		_ = inject.WriteFile(filepath.Join(j.Front.StateDir, stateFile), data)
+	}
+}

@@ -1,0 +1,195 @@
+# METADATA
+# title: Settings of Go
+# description: What the go command goes by. With scope "repo" the machine's settings are left out.
+package goproxy.golang
+
+import data.goproxy.place
+
+go := input.go if input.scope != "repo"
+
+# named says where a setting comes from.
+named(name, from) := from.setting if from.setting != ""
+
+else := name
+
+# METADATA
+# title: Checksum database is not in use
+# description: Without it nothing tells a module that was never fetched before from a forged one.
+# custom:
+#   id: GO001
+#   severity: error
+#   fix: unset GOSUMDB, or set GOSUMDB=sum.golang.org
+finding contains object.union(place.position(db), {
+	"id": "GO001",
+	"severity": "error",
+	"msg": sprintf("%s: %s", [named("GOSUMDB", db), fault]),
+	"subject": "GOSUMDB",
+}) if {
+	db := go.sumdb
+	some fault in sumdb_faults(db)
+}
+
+sumdb_faults(db) := {"the checksum database is switched off"} if db.mode == "off"
+
+else := {sprintf("%q names no checksum database", [db.value])} if db.mode != "on"
+
+else := unknown_key(db) | plain_http(db)
+
+unknown_key(db) := set() if db.key_known
+
+else := {sprintf("the key of checksum database %s is not known", [db.name])}
+
+plain_http(db) := {sprintf("checksum database %s is asked over http, not https", [db.name])} if {
+	url := lower(db.url)
+	startswith(url, "http:")
+	not regex.match(`^http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]+)?(/|$)`, url)
+} else := set()
+
+# METADATA
+# title: Pattern for private modules does not do what it says
+# description: A broad one switches the checksum database off for public modules; one that matches nothing lets private names out.
+# custom:
+#   id: GO002
+#   severity: warning
+#   fix: list the prefixes of your own modules, with commas and no spaces between them
+finding contains object.union(place.position(p), {
+	"id": "GO002",
+	"severity": severity,
+	"msg": sprintf("%s: pattern %q %s", [named(p.name, p), p.pattern, fault]),
+	"subject": sprintf("%s=%s", [p.name, p.pattern]),
+}) if {
+	some p in go.patterns
+	p.name in {"GOPRIVATE", "GONOSUMDB", "GONOPROXY"}
+	some [severity, fault] in pattern_faults(p)
+}
+
+pattern_faults(p) := ({["warning", "takes in public modules, which then come unverified"] |
+	p.broad
+	p.name != "GONOPROXY"
+} | {["warning", "does not match: the name of a private module goes to public services"] |
+	p.spaced
+}) | {["note", "has no host in front and matches nothing"] |
+	p.hostless
+	p.pattern != "none" # the usual word for an empty list
+}
+
+# METADATA
+# title: Verification is switched off for some modules
+# description: For a module that GOINSECURE matches, certificates are not verified and plain http will do.
+# custom:
+#   id: GO003
+#   severity: error
+#   fix: unset GOINSECURE; for a private host name its certificate authority in SSL_CERT_FILE
+finding contains object.union(place.position(p), {
+	"id": "GO003",
+	"severity": "error",
+	"msg": sprintf("%s: TLS verification is switched off for %q", [named(p.name, p), p.pattern]),
+	"subject": sprintf("%s=%s", [p.name, p.pattern]),
+}) if {
+	some p in go.patterns
+	p.name == "GOINSECURE"
+}
+
+# METADATA
+# title: List of module proxies is unsafe
+# description: Separator and order in GOPROXY decide whether a refused or forged answer stops the build or goes unnoticed.
+# custom:
+#   id: GO004
+#   severity: error
+#   fix: set GOPROXY to https addresses with commas between them, and direct at most at the end
+finding contains object.union(place.position(p), {
+	"id": "GO004",
+	"severity": severity,
+	"msg": sprintf("%s: %s", [named("GOPROXY", p), fault]),
+	"subject": entry(p),
+}) if {
+	some p in go.proxies
+	some [severity, fault] in union({
+		separator_faults(p),
+		kind_faults(p),
+		userinfo_faults(p),
+	})
+}
+
+entry(p) := place.label(p.place) if p.kind == "url"
+
+else := p.kind
+
+separator_faults(p) := {["warning", sprintf(
+	"the | before %s goes on after any failure, so a refused or forged answer of the entry before it goes unnoticed",
+	[entry(p)],
+)]} if p.before == "|"
+
+else := set()
+
+kind_faults(p) := {["warning", "direct stands before another proxy, which is therefore never asked"]} if {
+	p.kind == "direct"
+	p.followed
+} else := {["error", sprintf("entry %d cannot be read: %s", [p.index + 1, fault])]} if {
+	not p.kind in {"url", "file", "direct", "off"}
+	fault := object.get(p, ["place", "broken"], "it is neither an address nor direct nor off")
+} else := set()
+
+userinfo_faults(p) := {["error", sprintf("a password would go to %s over http", [entry(p)])]} if {
+	p.place.userinfo
+	p.place.scheme == "http"
+} else := {["note", sprintf("the address of %s holds a name or a password", [entry(p)])]} if p.place.userinfo
+
+else := set()
+
+# METADATA
+# title: GOFLAGS changes what is built
+# description: These flags replace files, run programs or rewrite go.mod in every go command of the job.
+# custom:
+#   id: GO005
+#   severity: error
+#   fix: take the flag out of GOFLAGS and give it to the one command that needs it
+finding contains object.union(place.position(f), {
+	"id": "GO005",
+	"severity": severity,
+	"msg": sprintf("%s: %s %s", [named("GOFLAGS", f), written(f), effect]),
+	"subject": sprintf("GOFLAGS=%s", [written(f)]),
+}) if {
+	some f in go.flags
+	[severity, effect] := flags[f.name]
+	not harmless(f)
+}
+
+flags := {
+	"insecure": ["error", "switches verification off"],
+	"mod": ["warning", "lets go commands change go.mod and go.sum"],
+	"modfile": ["warning", "puts another file in the place of go.mod"],
+	"overlay": ["warning", "replaces source files"],
+	"toolexec": ["warning", "runs a program in front of compiler and linker"],
+	"exec": ["warning", "runs a program in front of tests"],
+}
+
+written(f) := "-mod=mod" if f.name == "mod"
+
+else := sprintf("-%s", [f.name])
+
+harmless(f) if {
+	f.name == "mod"
+	f.value != "mod"
+}
+
+harmless(f) if {
+	f.name == "insecure"
+	f.value in {"false", "0", "f", "F", "FALSE", "False"}
+}
+
+# METADATA
+# title: Module mode is switched off
+# description: Without it nothing is pinned, and go.sum is not looked at.
+# custom:
+#   id: GO009
+#   severity: error
+#   fix: unset GO111MODULE
+finding contains object.union(place.position(go.modules), {
+	"id": "GO009",
+	"severity": "error",
+	"msg": sprintf("%s: modules are switched off, so go.mod and go.sum are not used", [named("GO111MODULE", go.modules)]),
+	"subject": "GO111MODULE",
+}) if {
+	go.modules.value == "off"
+}

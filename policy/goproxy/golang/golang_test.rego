@@ -1,0 +1,127 @@
+package goproxy.golang_test
+
+import data.goproxy.golang
+
+base := {
+	"sumdb": {"value": "sum.golang.org", "mode": "on", "name": "sum.golang.org", "key_known": true, "url": "", "origin": "builtin", "setting": ""},
+	"proxies": [proxy("https", {})],
+	"patterns": [],
+	"flags": [],
+	"modules": {"value": "on", "origin": "builtin", "setting": ""},
+	"replaces": [],
+	"unsummed": [],
+}
+
+proxy(scheme, change) := object.union(
+	{
+		"kind": "url", "before": "", "index": 0, "followed": false, "origin": "runner", "setting": "GOPROXY in the environment",
+		"place": {"url": "https://goproxy.cn", "scheme": scheme, "host": "goproxy.cn", "port": "", "loopback": false, "userinfo": false, "broken": ""},
+	},
+	change,
+)
+
+# severities are those of a rule's findings about settings that differ from base.
+severities(id, change) := sort([f.severity |
+	some f in golang.finding with input as {"scope": "all", "go": object.union(base, change)}
+	f.id == id
+])
+
+test_silent_on_the_defaults if {
+	count(golang.finding) == 0 with input as {"scope": "all", "go": base}
+	count(golang.finding) == 0 with input as {"scope": "all"}
+}
+
+test_silent_on_the_machine_in_scope_repo if {
+	count(golang.finding) == 0 with input as {"scope": "repo", "go": object.union(base, {"sumdb": {"mode": "off"}, "modules": {"value": "off"}})}
+}
+
+test_go001_fires if {
+	severities("GO001", {"sumdb": {"mode": "off", "value": "off"}}) == ["error"]
+	severities("GO001", {"sumdb": {"mode": "invalid", "value": "a b c"}}) == ["error"]
+	severities("GO001", {"sumdb": {"mode": "", "value": ""}}) == ["error"]
+	severities("GO001", {"sumdb": {"key_known": false, "name": "sum.test"}}) == ["error"]
+	severities("GO001", {"sumdb": {"url": "http://sum.test"}}) == ["error"]
+	severities("GO001", {"sumdb": {"url": "HTTP://sum.test"}}) == ["error"]
+	severities("GO001", {"sumdb": {"url": "http://localhost.evil.test/"}}) == ["error"]
+	severities("GO001", {"sumdb": {"url": "http://localhost@evil.test/"}}) == ["error"]
+	severities("GO001", {"sumdb": {"url": "http://127.0.0.1.evil.test/"}}) == ["error"]
+	severities("GO001", {"sumdb": {"url": "http://sum.test", "key_known": false}}) == ["error", "error"]
+}
+
+test_go001_silent_on_a_known_database if {
+	severities("GO001", {"sumdb": {"url": "https://goproxy.cn/sumdb/sum.golang.org"}}) == []
+	severities("GO001", {"sumdb": {"url": "http://127.0.0.1:8080/sumdb/sum.golang.org"}}) == []
+	severities("GO001", {"sumdb": {"url": "http://[::1]:8080"}}) == []
+	severities("GO001", {"sumdb": {"url": "http://localhost"}}) == []
+}
+
+pattern(name, change) := {"patterns": [object.union(
+	{"name": name, "pattern": "corp.test", "broad": false, "spaced": false, "hostless": false, "origin": "runner", "setting": ""},
+	change,
+)]}
+
+test_go002_fires if {
+	severities("GO002", pattern("GOPRIVATE", {"broad": true})) == ["warning"]
+	severities("GO002", pattern("GONOSUMDB", {"broad": true})) == ["warning"]
+	severities("GO002", pattern("GOPRIVATE", {"spaced": true})) == ["warning"]
+	severities("GO002", pattern("GONOPROXY", {"spaced": true})) == ["warning"]
+	severities("GO002", pattern("GOPRIVATE", {"hostless": true})) == ["note"]
+	severities("GO002", pattern("GOPRIVATE", {"broad": true, "spaced": true})) == ["warning", "warning"]
+}
+
+test_go002_silent_on_a_sane_pattern if {
+	severities("GO002", pattern("GOPRIVATE", {})) == []
+	severities("GO002", pattern("GONOPROXY", {"broad": true})) == []
+	severities("GO002", pattern("GONOPROXY", {"pattern": "none", "hostless": true})) == []
+}
+
+test_go003_fires if severities("GO003", pattern("GOINSECURE", {})) == ["error"]
+
+test_go003_silent_on_other_patterns if severities("GO003", pattern("GOPRIVATE", {})) == []
+
+test_go004_fires if {
+	severities("GO004", {"proxies": [proxy("https", {"before": "|"})]}) == ["warning"]
+	severities("GO004", {"proxies": [proxy("https", {"kind": "direct", "followed": true})]}) == ["warning"]
+	severities("GO004", {"proxies": [proxy("https", {"kind": "invalid", "place": {"broken": "address has no host"}})]}) == ["error"]
+	severities("GO004", {"proxies": [proxy("http", {"place": {"userinfo": true}})]}) == ["error"]
+	severities("GO004", {"proxies": [proxy("https", {"place": {"userinfo": true}})]}) == ["note"]
+	severities("GO004", {"proxies": [proxy("https", {"before": "|", "place": {"userinfo": true}})]}) == ["note", "warning"]
+}
+
+test_go004_fires_on_an_entry_without_place if {
+	severities("GO004", {"proxies": [{"kind": "invalid", "before": "", "index": 1, "followed": false, "setting": ""}]}) == ["error"]
+	severities("GO004", {"proxies": [{"kind": "direct", "before": "|", "index": 1, "followed": false, "setting": ""}]}) == ["warning"]
+}
+
+test_go004_silent_on_a_sane_list if {
+	# SRC002 judges the scheme
+	list := [
+		proxy("https", {"followed": true}),
+		proxy("http", {"before": ",", "followed": true}),
+		{"kind": "file", "before": ",", "index": 2, "followed": false, "setting": ""},
+		{"kind": "direct", "before": ",", "index": 3, "followed": false, "setting": ""},
+		{"kind": "off", "before": ",", "index": 4, "followed": false, "setting": ""},
+	]
+	severities("GO004", {"proxies": list}) == []
+}
+
+flag(name, value) := {"flags": [{"name": name, "value": value, "origin": "runner", "setting": ""}]}
+
+test_go005_fires if {
+	severities("GO005", flag("insecure", "")) == ["error"]
+	severities("GO005", flag("mod", "mod")) == ["warning"]
+	every name in {"modfile", "overlay", "toolexec", "exec"} {
+		severities("GO005", flag(name, "x")) == ["warning"]
+	}
+}
+
+test_go005_silent_on_other_flags if {
+	severities("GO005", flag("mod", "readonly")) == []
+	severities("GO005", flag("insecure", "false")) == []
+	severities("GO005", flag("overlay", "false")) == ["warning"]
+	severities("GO005", flag("trimpath", "")) == []
+}
+
+test_go009_fires if severities("GO009", {"modules": {"value": "off"}}) == ["error"]
+
+test_go009_silent_when_on if severities("GO009", {}) == []

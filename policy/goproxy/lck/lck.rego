@@ -1,0 +1,104 @@
+# METADATA
+# title: What lock files pin
+# description: >-
+#  A finding names a group of entries and is spread over all of them.
+package goproxy.lck
+
+import data.goproxy.place
+
+# METADATA
+# title: Locked package comes from a host that is not trusted
+# description: A lock file decides where a package comes from, whatever registry is set.
+# custom:
+#   id: LCK001
+#   severity: error
+#   fix: install the package from a trusted registry and commit the lock file
+finding contains {
+	"id": "LCK001",
+	"severity": severity,
+	"msg": sprintf("comes from %s, which %s", [place.label(g), place.why(g.ecosystem, g.origin)]),
+	"fix": place.remedy(g, g.ecosystem),
+	"group": g.id,
+} if {
+	some g in input.entries
+	g.kind in {"registry", "tarball"}
+	not g["default"]
+	g.broken == ""
+	severity := place.grade(g, g.ecosystem, object.get({"base": "checkout"}, g.origin, g.origin))
+	severity != "off"
+}
+
+# METADATA
+# title: Locked package does not come over https
+# description: Over plain http anybody on the way can read and change it, and git proves nothing about what it delivers.
+# custom:
+#   id: LCK002
+#   severity: error
+#   fix: install the package from a registry over https and commit the lock file
+finding contains {
+	"id": "LCK002",
+	"severity": severity,
+	"msg": fault,
+	"group": g.id,
+} if {
+	some g in input.entries
+	[severity, fault] := way(g)
+}
+
+way(g) := ["error", sprintf("has an address that cannot be judged: %s", [g.broken])] if g.broken != ""
+
+else := ["error", "has an address that cannot be judged"] if not g.kind in {"file", "git", "registry", "tarball"}
+
+else := ["warning", sprintf("comes from git at %s, and no checksum pins it", [place.label(g)])] if {
+	g.kind == "git"
+	encrypted(g)
+} else := ["error", sprintf("comes from %s over %s, not https", [place.label(g), g.scheme])] if {
+	g.kind != "file"
+	not g["default"]
+	not place.secure(g)
+}
+
+encrypted(g) if g.scheme == "ssh"
+
+encrypted(g) if place.secure(g)
+
+# METADATA
+# title: Locked package has no integrity
+# description: Without it whatever is served is installed.
+# custom:
+#   id: LCK003
+#   severity: error
+#   fix: delete node_modules and the entry, run npm install, and commit the lock file
+finding contains {
+	"id": "LCK003",
+	"severity": "error",
+	"msg": "has no integrity",
+	"group": g.id,
+} if {
+	some g in input.entries
+	g.kind in {"registry", "tarball"}
+	g.integrity == "none"
+}
+
+# METADATA
+# title: Locked package has a weak or broken integrity
+# description: A broken one is skipped or fails the install, and sha1 and md5 can be forged.
+# custom:
+#   id: LCK004
+#   severity: error
+#   fix: delete the entry's integrity, run npm install, and commit the lock file
+finding contains {
+	"id": "LCK004",
+	"severity": severity,
+	"msg": fault,
+	"group": g.id,
+} if {
+	some g in input.entries
+	[severity, fault] := weakness(g)
+}
+
+weakness(g) := ["warning", sprintf("is pinned by %s alone, which can be forged", [g.integrity])] if {
+	g.integrity in {"sha1", "md5"}
+} else := ["error", "has an integrity that cannot be read"] if {
+	not g.integrity in {"sha512", "sha384", "sha256", "none"}
+}

@@ -1,0 +1,97 @@
+package goproxy.lck_test
+
+import data.goproxy.lck
+
+base := {
+	"url": "https://registry.npmmirror.com", "scheme": "https", "host": "registry.npmmirror.com", "port": "",
+	"loopback": false, "userinfo": false, "broken": "", "id": "g1", "ecosystem": "npm", "kind": "registry",
+	"integrity": "sha512", "default": false, "origin": "checkout", "count": 3, "examples": ["left-pad@1.0.0"],
+}
+
+severities(id, change) := [f.severity |
+	some f in lck.finding with input as {"entries": [object.union(base, change)]}
+		with data.goproxy.builtin as {"npm": {"registry.npmmirror.com": true}}
+	f.id == id
+	f.group == "g1"
+]
+
+listed(change, trusted) := [f.severity |
+	some f in lck.finding with input as {"entries": [object.union(base, change)]}
+		with data.goproxy.trusted as {"npm": trusted}
+		with data.goproxy.trusted_set as {"npm": true}
+	f.id == "LCK001"
+]
+
+default_place := {"url": "", "scheme": "", "host": "", "default": true, "origin": "builtin"}
+
+test_silent_on_what_is_well if {
+	findings := lck.finding with input as {"entries": [base, object.union(base, default_place)]}
+		with data.goproxy.builtin as {"npm": {"registry.npmmirror.com": true}}
+	count(findings) == 0
+}
+
+test_lck001_fires_by_origin if {
+	severities("LCK001", {"host": "a.test", "origin": "base"}) == ["warning"]
+	severities("LCK001", {"host": "a.test", "origin": "checkout"}) == ["warning"]
+	severities("LCK001", {"host": "a.test", "origin": "change"}) == ["error"]
+	severities("LCK001", {"host": "a.test", "origin": "change", "kind": "tarball"}) == ["error"]
+	severities("LCK001", {"port": "8443", "origin": "change"}) == ["error"]
+}
+
+test_lck001_fires_outside_the_users_list if {
+	listed({}, {}) == ["error"]
+	listed({"origin": "base"}, {"a.test": true}) == ["error"]
+}
+
+test_lck001_silent_on_trusted_places if {
+	severities("LCK001", {"origin": "change"}) == []
+	severities("LCK001", default_place) == []
+	severities("LCK001", {"url": "", "scheme": "", "host": "", "broken": "address has no host", "origin": "change"}) == [] # LCK002
+	listed({}, {"registry.npmmirror.com": true}) == []
+	listed(default_place, {"a.test": true}) == []
+}
+
+test_lck002_fires if {
+	severities("LCK002", {"scheme": "http"}) == ["error"]
+	severities("LCK002", {"scheme": "http", "kind": "tarball"}) == ["error"]
+	severities("LCK002", {"scheme": "ssh", "kind": "git", "integrity": "none"}) == ["warning"]
+	severities("LCK002", {"scheme": "https", "kind": "git", "integrity": "none"}) == ["warning"]
+	severities("LCK002", {"scheme": "http", "kind": "git", "integrity": "none"}) == ["error"]
+	severities("LCK002", {"scheme": "git", "kind": "git", "integrity": "none"}) == ["error"]
+	severities("LCK002", {"scheme": "", "host": "", "kind": "invalid", "broken": "address has no host"}) == ["error"]
+	severities("LCK002", {"kind": "invalid"}) == ["error"]
+	severities("LCK002", {"kind": "brand-new"}) == ["error"]
+	severities("LCK002", {"scheme": "", "host": ""}) == ["error"]
+}
+
+test_lck002_silent_on_https_files_and_loopback if {
+	severities("LCK002", {}) == []
+	severities("LCK002", default_place) == []
+	severities("LCK002", {"scheme": "http", "host": "127.0.0.1", "loopback": true}) == []
+	severities("LCK002", {"scheme": "file", "host": "", "kind": "file", "integrity": "none"}) == []
+}
+
+test_lck003_fires if {
+	severities("LCK003", {"integrity": "none"}) == ["error"]
+	severities("LCK003", {"integrity": "none", "kind": "tarball"}) == ["error"]
+	severities("LCK003", object.union(default_place, {"integrity": "none"})) == ["error"]
+}
+
+test_lck003_silent_on_git_files_and_pinned if {
+	severities("LCK003", {}) == []
+	severities("LCK003", {"integrity": "none", "kind": "git"}) == []
+	severities("LCK003", {"integrity": "none", "kind": "file"}) == []
+}
+
+test_lck004_fires if {
+	severities("LCK004", {"integrity": "broken"}) == ["error"]
+	severities("LCK004", {"integrity": "crc32"}) == ["error"]
+	severities("LCK004", {"integrity": "sha1"}) == ["warning"]
+	severities("LCK004", {"integrity": "md5"}) == ["warning"]
+}
+
+test_lck004_silent_on_strong_and_absent if {
+	every integrity in {"sha512", "sha384", "sha256", "none"} {
+		severities("LCK004", {"integrity": integrity}) == []
+	}
+}

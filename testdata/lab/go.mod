@@ -1,0 +1,3 @@
+module goproxy-lab
+
+go 1.26

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# test.sh [quick|bench]: all tests. Takes Go, Node, npm and git; the real ones take a network, and the hostile networks
+# take root (without it they say so and are left out).
+#   quick   without the real ones
+#   bench   the benchmarks instead
+set -euo pipefail
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cd "$project"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+# part NAME COMMAND...: one part, with its time
+part() {
+  local name=$1 start=$SECONDS
+  shift
+  printf '\n== %s: %s\n' "$name" "$*"
+  if "$@"; then
+    passed=$((passed + 1))
+    printf 'ok %s (%d s)\n' "$name" $((SECONDS - start))
+  else
+    failed=$((failed + 1))
+    printf 'FAIL %s (%d s)\n' "$name" $((SECONDS - start))
+  fi
+}
+
+case ${1:-all} in
+  all | quick) ;;
+  bench) exec go test -run '^$' -bench . -benchmem ./... ;;
+  *) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
+esac
+
+binary=$work/goproxy-action
+part vet go vet ./...
+part test go test ./...
+part launcher node --test cmd/launcher/
+part build env CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$binary" ./cmd/goproxy-action
+if [ "${1:-all}" = all ]; then
+  part real bash testdata/doors/real.sh "$binary"
+  part act bash testdata/doors/act.sh "$binary"
+  part network bash testdata/lab/network.sh "$binary"
+fi
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]
