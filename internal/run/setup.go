@@ -47,6 +47,7 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	if err != nil {
 		return o, err
 	}
+	j.notes = append(j.notes, engine.Weakened()...)
 	seen, plan, err := j.look(ctx, engine)
 	o.Detect, o.Plan = &seen, &plan
 	if err != nil {
@@ -99,6 +100,14 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 	if err != nil {
 		return detect.Report{}, choose.Plan{}, err
 	}
+	// a name that the checkout gives is not even resolved before a list has it
+	for _, e := range j.systems {
+		for _, s := range e.InForce {
+			if s.Origin == source.Checkout && !j.listed(s) {
+				allowed[s.URL] = false
+			}
+		}
+	}
 	wishes := make([]choose.Wish, 0, len(j.systems))
 	previous := j.recall()
 	for _, e := range j.systems {
@@ -119,6 +128,11 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 			if e := j.systems[i]; len(w.InForce) == 0 && e.Frozen != "" { // GOPROXY=off or direct: there is no source to choose
 				reached := len(e.SumDB) > 0 && answered(rows, e.SumDB[0].URL)
 				p.Choices = append(p.Choices, choose.Choice{Ecosystem: w.Ecosystem, Kept: true, Why: e.Frozen, SumDBReached: reached})
+				continue
+			}
+			if e := j.systems[i]; e.Frozen != "" && len(w.InForce) > 0 && w.InForce[0].Origin == source.Checkout && !allowed[w.InForce[0].URL] {
+				p.Choices = append(p.Choices, choose.Choice{Ecosystem: w.Ecosystem, Kept: true, Sources: []choose.Picked{{Source: w.InForce[0]}},
+					Why: "it is left as it is, and not asked, because " + e.Frozen})
 				continue
 			}
 			c, direct := choose.Keep(w, rows)
@@ -213,6 +227,18 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 // settled tells whether a plan needs no other source than those in force.
 func settled(p choose.Plan) bool {
 	return len(p.Direct) == 0 && !slices.ContainsFunc(p.Choices, func(c choose.Choice) bool { return c.Failing || !c.Kept && !c.InForce })
+}
+
+// listed tells whether a source is of the catalogue, or its host in the user's list.
+func (j *job) listed(s source.Source) bool {
+	loc, err := source.Locate(s.URL)
+	if err != nil {
+		return false
+	}
+	if list, ok := j.config.Trusted[s.Ecosystem]; ok {
+		return slices.Contains(list.V, loc.HostPort()) || slices.Contains(list.V, loc.Host)
+	}
+	return j.data().Builtin[s.Ecosystem][loc.HostPort()]
 }
 
 func answered(rows []detect.Row, url string) bool {
@@ -344,7 +370,11 @@ func (j *job) prove(ctx context.Context, changes []inject.Change) (string, error
 		case errors.Is(err, ecosystem.ErrNoTool):
 			j.notes = append(j.notes, fmt.Sprintf("%s is not installed, so its new settings were not proven by it; the sources were verified by the probes", e.Name))
 		case err != nil:
-			return "", problem.New(problem.Unanswered, "prove the "+e.Name+" settings", "run goproxy-action detect to see what each source answers; nothing was changed",
+			code := problem.Unanswered
+			if problem.CodeOf(err) == problem.Security {
+				code = problem.Security
+			}
+			return "", problem.New(code, "prove the "+e.Name+" settings", "run goproxy-action detect to see what each source answers; nothing was changed",
 				"a look-up through the new settings failed: %w", err)
 		default:
 			said = append(said, fmt.Sprintf("%s made a look-up through the new settings in %d ms", e.Name, time.Since(start).Milliseconds()))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,13 +12,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
 )
 
 // ErrNoTool is what Prove fails with where no npm is on the PATH: nothing can be proven, and nothing would read what was
 // set.
-var ErrNoTool = errors.New("npm is not on the PATH")
+var ErrNoTool = fmt.Errorf("npm is not on the PATH: %w", ecosystem.ErrNoTool)
 
 // prove asks npm itself for one package, through the settings of environ, and compares the integrity. It runs in an
 // empty directory of its own.
