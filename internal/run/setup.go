@@ -341,7 +341,7 @@ func (j *job) usable(plan choose.Plan, seen detect.Report) error {
 	for i, e := range j.systems {
 		c := plan.Choices[i]
 		if e.Present && !c.Kept && len(c.Sources) == 0 {
-			return problem.New(problem.Unanswered, e.Name, "run goproxy-action detect to see why each source fails; behind a proxy set HTTPS_PROXY, or name a source that is reachable in .goproxy/config.yaml (sources)",
+			return problem.New(problem.Unanswered, e.Name, "run goproxy-action detect to see why each source fails; behind a proxy set HTTPS_PROXY, or name a source that is reachable in .goproxy/config.yaml (sources), or leave "+e.Name+" out (tools)",
 				"no usable source (network: %s): %s", seen.Class, c.Why)
 		}
 	}
@@ -350,7 +350,10 @@ func (j *job) usable(plan choose.Plan, seen detect.Report) error {
 
 // prove makes one real look-up for each ecosystem that the changes concern.
 func (j *job) prove(ctx context.Context, changes []inject.Change) (string, error) {
-	environ := slices.Clone(j.Environ)
+	// the tools that prove have no use for what the host gives to this step alone
+	environ := slices.DeleteFunc(slices.Clone(j.Environ), func(v string) bool {
+		return slices.ContainsFunc([]string{"INPUT_", "STATE_", "ACTIONS_", "GITHUB_TOKEN=", "GH_TOKEN="}, func(p string) bool { return strings.HasPrefix(v, p) })
+	})
 	concerned := map[string]bool{}
 	for _, c := range changes {
 		environ = slices.DeleteFunc(environ, func(v string) bool { return strings.HasPrefix(v, c.Name+"=") })
