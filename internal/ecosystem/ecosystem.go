@@ -66,6 +66,8 @@ type Ecosystem struct {
 	SumDBWanted bool
 	// Direct is true when "direct" is in force behind the sources.
 	Direct bool
+	// Effective are the settings in force by the tool's own names (GOPROXY, GOSUMDB, registry), redacted.
+	Effective map[string]string
 	// Notes are things to say that are no findings.
 	Notes []string
 	// Target says how a source is verified.

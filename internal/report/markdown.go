@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/decide"
@@ -74,7 +75,9 @@ func markdown(o Outcome, rows int) string {
 	if r := o.Detect; r != nil {
 		m.WriteString("\n### Network\n\n")
 		m.item(class(r) + " network")
-		m.item(intercepted(r))
+		if !slices.ContainsFunc(r.Evidence, func(e string) bool { return strings.HasPrefix(e, "TLS is intercepted") }) {
+			m.item(intercepted(r))
+		}
 		for _, p := range r.Proxies {
 			m.item("proxy for " + p.Scheme + ": " + p.URL + " (from " + p.Origin + ")")
 		}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -38,7 +39,9 @@ type page struct {
 func (p *page) outcome(o Outcome) {
 	if r := o.Detect; r != nil {
 		p.heading("Network: " + plain(class(r)))
-		p.item(intercepted(r))
+		if !slices.ContainsFunc(r.Evidence, func(e string) bool { return strings.HasPrefix(e, "TLS is intercepted") }) {
+			p.item(intercepted(r))
+		}
 		for _, x := range r.Proxies {
 			p.item("proxy for " + x.Scheme + ": " + x.URL + " (from " + x.Origin + ")")
 		}
@@ -188,11 +191,7 @@ func (p *page) table(rows [][]string, painted int) {
 			}
 			text += " " + cell + pad + " "
 		}
-		text = strings.TrimRight(text, " ")
-		if row[last] != "" {
-			text += "  " + row[last]
-		}
-		p.WriteString(strings.TrimRight(text, " ") + "\n")
+		p.WriteString(strings.TrimRight(text+" "+row[last], " ") + "\n")
 	}
 }
 

@@ -131,7 +131,7 @@ func (p Process) Restore(print func(set []inject.Change, unset []string) error) 
 }
 
 // directSource stands for the version control hosts behind GOPROXY's "direct": the one that most modules live on.
-var directSource = source.Source{ID: "direct", Ecosystem: source.Go, Role: "vcs", URL: "https://github.com/google/uuid", Public: true, Origin: source.Builtin}
+var directSource = source.Source{ID: "github.com", Ecosystem: source.Go, Role: "vcs", URL: "https://github.com/google/uuid", Public: true, Origin: source.Builtin}
 
 // directTarget asks it what the go command asks first.
 var directTarget = detect.Target{Source: directSource, Check: func(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {

@@ -37,6 +37,11 @@ func (p Process) Setup(ctx context.Context) (report.Outcome, error) {
 	}
 	defer j.checkout.Close()
 	o, err := j.setup(ctx, start)
+	if o.Detect != nil && o.Decision != nil {
+		if e := j.publish(o); err == nil {
+			err = e
+		}
+	}
 	o.Notes, o.NotAsked, o.Problem, o.Duration = j.notes, j.notAsked, err, time.Since(start)
 	return o, err
 }
@@ -72,10 +77,7 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	} else if err != nil {
 		j.notes = append(j.notes, "enforce would have failed: "+err.Error())
 	}
-	if len(changes) == 0 {
-		return o, j.publish(&o, changes)
-	}
-	if j.Front.Export == nil {
+	if len(changes) == 0 || j.Front.Export == nil {
 		return o, nil
 	}
 	o.Proof, err = j.prove(ctx, changes)
@@ -87,7 +89,7 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	}
 	o.Applied, o.Where = true, j.Front.Where
 	j.remember(plan)
-	return o, j.publish(&o, changes)
+	return o, nil
 }
 
 // look measures what is needed, and chooses.
@@ -419,22 +421,26 @@ func (j *job) export(changes []inject.Change) error {
 	return err
 }
 
-// publish sets the outputs of the host.
-func (j *job) publish(o *report.Outcome, changes []inject.Change) error {
+// publish sets the outputs of the host: what the following steps have, whether it was changed or not.
+func (j *job) publish(o report.Outcome) error {
 	if j.Front.Output == nil {
 		return nil
 	}
-	value := func(name string) string {
-		for _, c := range changes {
-			if c.Name == name {
+	value := func(name, own string) string {
+		for _, c := range o.Changes {
+			if c.Name == name && o.Applied {
 				return c.Shown
 			}
 		}
-		v, _ := j.Lookup(name)
-		return source.Redact(v)
+		for _, e := range j.systems {
+			if v, ok := e.Effective[own]; ok {
+				return v
+			}
+		}
+		return ""
 	}
-	outputs := [][2]string{{"class", string(o.Detect.Class)}, {"decision", o.Decision.Verdict.String()}, {"goproxy", value("GOPROXY")},
-		{"gosumdb", value("GOSUMDB")}, {"npm-registry", value("npm_config_registry")}, {"changed", fmt.Sprint(len(changes) > 0)}}
+	outputs := [][2]string{{"class", string(o.Detect.Class)}, {"decision", o.Decision.Verdict.String()}, {"goproxy", value("GOPROXY", "GOPROXY")},
+		{"gosumdb", value("GOSUMDB", "GOSUMDB")}, {"npm-registry", value("npm_config_registry", "registry")}, {"changed", fmt.Sprint(o.Applied)}}
 	for _, out := range outputs {
 		if err := j.Front.Output(out[0], out[1]); err != nil {
 			return err

@@ -62,7 +62,8 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	e := &ecosystem.Ecosystem{
 		Name: source.Go, Present: v.present(), Installed: v.tool != "", Files: v.files, Modules: v.modules,
 		Catalogue: v.catalogue, SumDB: v.databases(), Notes: v.notes,
-		Target: v.target, Fill: v.fill, Hosts: Hosts, Changes: v.changes,
+		Effective: map[string]string{"GOPROXY": source.Redact(v.set.get("GOPROXY").value), "GOSUMDB": v.set.get("GOSUMDB").value},
+		Target:    v.target, Fill: v.fill, Hosts: Hosts, Changes: v.changes,
 	}
 	if v.tool != "" {
 		e.Prove = v.prove

@@ -66,6 +66,9 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	if r.official == "" && e.Present {
 		e.Notes = append(e.Notes, "the address of npm's default registry is not known: no npm on the PATH says it, and this build carries none")
 	}
+	if len(r.inForce) > 0 {
+		e.Effective = map[string]string{"registry": source.Redact(r.inForce[0].URL)}
+	}
 	r.assemble(e)
 	return e, nil
 }
