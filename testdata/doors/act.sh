@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=../lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
 
-work=$(mktemp -d)
+workplace
 started=()
 finish() {
   local p

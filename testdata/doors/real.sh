@@ -5,11 +5,11 @@ set -euo pipefail
 # shellcheck source=../lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
 
-work=$(mktemp -d)
+workplace
 trap 'erase "$work"' EXIT
 binary=${1:-$work/goproxy-action}
 [ $# -gt 0 ] || build_binary "$binary"
-export XDG_CACHE_HOME=$work/cache GOFLAGS=-modcacherw GOMODCACHE=$work/mod
+export XDG_CACHE_HOME=$work/cache GOFLAGS=-modcacherw GOPATH=$work/go GOMODCACHE=$work/mod
 unset GITHUB_ACTIONS
 gomod=$(official_gomod)
 

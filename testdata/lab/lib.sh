@@ -19,6 +19,13 @@ official_gomod() { sed -n 's/^GOPROXY=//p' "$(go env GOROOT)/go.env" | tr ',|' '
 official_npm() { (cd / && env -u npm_config_registry -u NPM_CONFIG_REGISTRY npm config get registry 2>/dev/null) | sed 's,/*$,,'; }
 host_of() { sed -E 's,^[a-z]+://([^/:]+).*,\1,' <<<"$1"; }
 
+# workplace: makes $work, which the script erases at its end; what programs leave in TMPDIR goes there as well
+workplace() {
+  work=$(mktemp -d)
+  mkdir "$work/tmp"
+  export TMPDIR=$work/tmp
+}
+
 # build_binary FILE: the program as users get it
 build_binary() { (cd "$PROJECT" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$1" ./cmd/goproxy-action); }
 
@@ -59,7 +66,7 @@ module() {
   printf 'package consumer\n\nimport _ "github.com/google/uuid"\n' >"$1/consumer.go"
   local cache
   cache=$(mktemp -d)
-  (cd "$1" && GOWORK=off GOFLAGS=-modcacherw GOMODCACHE=$cache go get github.com/google/uuid@v1.6.0) >"$cache.log" 2>&1 ||
+  (cd "$1" && GOWORK=off GOFLAGS=-modcacherw GOPATH=$cache GOMODCACHE=$cache/mod go get github.com/google/uuid@v1.6.0) >"$cache.log" 2>&1 ||
     { cat "$cache.log" >&2; die "the module for the tests could not be made"; }
   rm -rf "$cache" "$cache.log"
 }

@@ -15,7 +15,7 @@ if ! command -v apt-get >/dev/null || ! ip netns add "gpprobe$$" 2>/dev/null; th
 fi
 ip netns del "gpprobe$$"
 
-work=$(mktemp -d)
+workplace
 export LAB_INSTANCE=network-$$
 net=$LAB_ROOT/net.sh
 finish() {
