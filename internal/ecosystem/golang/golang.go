@@ -6,7 +6,6 @@ package golang
 import (
 	"cmp"
 	"fmt"
-	"path/filepath"
 
 	"golang.org/x/mod/module"
 
@@ -79,7 +78,9 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	} else {
 		var valid bool
 		e.InForce, e.Direct, valid = v.inForce(proxies)
-		if valid && len(e.InForce) == 0 && proxies.value != "" {
+		if proxies.value == "" && len(e.InForce) == 0 {
+			e.Frozen = "GOPROXY is set nowhere, and the default of the toolchain is not known"
+		} else if valid && len(e.InForce) == 0 {
 			e.Frozen = "GOPROXY=" + source.Plain(source.Redact(proxies.value), 100) + " asks no module proxy"
 		}
 	}
@@ -204,23 +205,4 @@ func (v *view) databases() []source.Source {
 		}
 	}
 	return list
-}
-
-// inside tells whether path is dir or lies below it, by name or after its links are followed.
-func inside(dir, path string) bool {
-	for _, d := range [2]string{dir, resolved(dir)} {
-		for _, p := range [2]string{path, resolved(path)} {
-			if rel, err := filepath.Rel(d, p); err == nil && filepath.IsLocal(rel) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func resolved(path string) string {
-	if r, err := filepath.EvalSymlinks(path); err == nil {
-		return r
-	}
-	return path
 }

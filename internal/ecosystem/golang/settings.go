@@ -3,13 +3,13 @@ package golang
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/source"
@@ -160,11 +160,7 @@ func (v *view) envFile() (file string, lines []envLine, origin string) {
 	} else if file = named; !filepath.IsAbs(file) {
 		v.notes = append(v.notes, "GOENV is not an absolute path, so that its file depends on the directory; it was not read")
 		return "", nil, ""
-	} else if inside(v.co.Dir(), file) {
-		rel, err := filepath.Rel(resolved(v.co.Dir()), resolved(file))
-		if err != nil || !filepath.IsLocal(rel) {
-			rel, _ = filepath.Rel(v.co.Dir(), file)
-		}
+	} else if rel, ok := ecosystem.Rel(v.co.Dir(), file); ok {
 		f, err := v.co.Read(filepath.ToSlash(rel), maxEnvFile)
 		if err != nil {
 			v.notes = append(v.notes, "GOENV leads into the checkout, to a file that cannot be read there")
@@ -172,7 +168,7 @@ func (v *view) envFile() (file string, lines []envLine, origin string) {
 		}
 		return f.Path, parseEnv(f.Data), source.Checkout
 	}
-	data, err := readMachine(file)
+	data, err := ecosystem.ReadFile(file, maxEnvFile)
 	if err != nil {
 		if !os.IsNotExist(err) {
 			v.notes = append(v.notes, fmt.Sprintf("%s could not be read: %v", source.Plain(file, 200), reason(err)))
@@ -217,50 +213,20 @@ func (v *view) toolchain(goroot string) (path string, defaults []envLine) {
 	if env, _ := v.m.Lookup("GOROOT"); goroot == "" {
 		goroot = env
 	}
-	if filepath.IsAbs(goroot) && !inside(v.co.Dir(), goroot) {
+	if filepath.IsAbs(goroot) && !ecosystem.Inside(v.co.Dir(), goroot) {
 		roots = append(roots, filepath.Clean(goroot))
 	}
-	list, _ := v.m.Lookup("PATH")
-	for _, dir := range filepath.SplitList(list) {
-		tool := filepath.Join(dir, exe)
-		info, err := os.Stat(tool)
-		if !filepath.IsAbs(dir) || err != nil || !info.Mode().IsRegular() || v.m.OS != "windows" && info.Mode()&0o111 == 0 ||
-			inside(v.co.Dir(), tool) {
-			continue
-		}
-		if v.tool == "" {
-			v.tool = tool
-		}
-		roots = append(roots, filepath.Dir(filepath.Dir(resolved(tool))))
+	tool, real := v.m.Tool(v.co.Dir(), exe)
+	if v.tool = tool; tool != "" {
+		roots = append(roots, filepath.Dir(filepath.Dir(real)))
 	}
 	for _, root := range roots {
 		file := filepath.Join(root, "go.env")
-		if data, err := readMachine(file); err == nil {
+		if data, err := ecosystem.ReadFile(file, maxEnvFile); err == nil {
 			return file, parseEnv(data)
 		}
 	}
 	return "", nil
-}
-
-// readMachine reads a small regular file of the machine.
-func readMachine(path string) ([]byte, error) {
-	info, err := os.Stat(path) // before it is opened: a pipe would keep the open waiting
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("it is not a regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxEnvFile+1))
-	if err == nil && len(data) > maxEnvFile {
-		err = fmt.Errorf("it has more than %d KiB", maxEnvFile>>10)
-	}
-	return data, err
 }
 
 // reason takes the path out of an error whose message names it already.

@@ -1,7 +1,6 @@
 package npm
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -41,7 +40,7 @@ func OfficialRegistry(m ecosystem.Machine, dir string) string {
 	}
 	if _, root := find(m, dir); root != "" {
 		for _, name := range definitions {
-			text, err := readBounded(filepath.Join(root, filepath.FromSlash(name)), 1<<20) // npm 11's has 80 KB
+			text, err := ecosystem.ReadFile(filepath.Join(root, filepath.FromSlash(name)), 1<<20) // npm 11's has 80 KB
 			if err != nil {
 				continue
 			}
@@ -59,7 +58,7 @@ func find(m ecosystem.Machine, dir string) (exe, root string) {
 	if m.OS == "windows" {
 		name = "npm.cmd"
 	}
-	exe, real := onPath(m, dir, name)
+	exe, real := m.Tool(dir, name)
 	if exe == "" {
 		return "", ""
 	}
@@ -67,66 +66,8 @@ func find(m ecosystem.Machine, dir string) (exe, root string) {
 	if m.OS == "windows" {
 		root = filepath.Join(filepath.Dir(real), "node_modules", "npm")
 	}
-	if _, err := os.Stat(filepath.Join(root, "bin", "npm-cli.js")); err != nil || inside(dir, root) {
+	if _, err := os.Stat(filepath.Join(root, "bin", "npm-cli.js")); err != nil || ecosystem.Inside(dir, root) {
 		return exe, "" // a version manager's stand-in
 	}
 	return exe, root
-}
-
-// onPath finds a program and what it is a link to. A relative directory and one inside the checkout are passed over:
-// nothing of the checkout is started.
-func onPath(m ecosystem.Machine, dir, name string) (exe, real string) {
-	for _, d := range safePath(m, dir) {
-		exe := filepath.Join(d, name)
-		real, err := filepath.EvalSymlinks(exe)
-		if err != nil || inside(dir, real) {
-			continue
-		}
-		info, err := os.Stat(real)
-		if err == nil && info.Mode().IsRegular() && (m.OS == "windows" || info.Mode()&0o111 != 0) {
-			return exe, real
-		}
-	}
-	return "", ""
-}
-
-// safePath is the PATH without relative directories and those of the checkout.
-func safePath(m ecosystem.Machine, dir string) []string {
-	path, _ := m.Lookup("PATH")
-	var out []string
-	for _, d := range filepath.SplitList(path) {
-		if filepath.IsAbs(d) && !inside(dir, d) {
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
-// inside tells whether path is dir or below it, with symbolic links followed as far as they exist.
-func inside(dir, path string) bool {
-	resolve := func(p string) string {
-		if real, err := filepath.EvalSymlinks(p); err == nil {
-			return real
-		}
-		return filepath.Clean(p)
-	}
-	rel, err := filepath.Rel(resolve(dir), resolve(path))
-	return err == nil && filepath.IsLocal(rel)
-}
-
-// readBounded reads a regular file of the machine.
-func readBounded(name string, limit int64) ([]byte, error) {
-	info, err := os.Stat(name) // before open, which would wait for a writer of a named pipe
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, os.ErrInvalid
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
 }

@@ -185,7 +185,7 @@ func (r *room) fill(in *decide.Input, after *choose.Choice) {
 }
 
 func sourceOf(p choose.Picked, setting string, at lockfile.Position) decide.Source {
-	out := decide.Source{Place: PlaceOf(p.URL), ID: p.ID, Ecosystem: source.NPM, Role: source.Registry, Origin: p.Origin,
+	out := decide.Source{Place: decide.PlaceOf(p.URL), ID: p.ID, Ecosystem: source.NPM, Role: source.Registry, Origin: p.Origin,
 		Via: p.Via, IPs: p.IPs, Addresses: "not-asked", Position: at, Setting: setting}
 	if out.Via == "" {
 		out.Via = "unknown"

@@ -69,6 +69,9 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	if len(r.inForce) > 0 {
 		e.Effective = map[string]string{"registry": source.Redact(r.inForce[0].URL)}
 	}
+	if r.registry.name == "" && e.Frozen == "" {
+		e.Frozen = "no registry is set, and npm's own default is not known"
+	}
 	r.assemble(e)
 	return e, nil
 }

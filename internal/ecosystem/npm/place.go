@@ -18,15 +18,6 @@ const (
 	kindInvalid  = "invalid"
 )
 
-// PlaceOf is the canonical form of an address as policies see it. What has none is Broken.
-func PlaceOf(raw string) decide.Place {
-	loc, err := source.Locate(raw)
-	if err != nil {
-		return broken(err)
-	}
-	return placeOf(loc)
-}
-
 func placeOf(loc source.Location) decide.Place {
 	return decide.Place{URL: loc.String(), Scheme: loc.Scheme, Host: loc.Host, Port: loc.Port,
 		Loopback: loc.Loopback, Userinfo: loc.Userinfo}

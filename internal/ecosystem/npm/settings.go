@@ -282,14 +282,14 @@ func (s *settings) machineFile(name string) []value {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(s.co.Dir(), name)
 	}
-	if inside(s.co.Dir(), name) {
+	if ecosystem.Inside(s.co.Dir(), name) {
 		rel, err := filepath.Rel(s.co.Dir(), name)
 		if rel = filepath.ToSlash(rel); err != nil || slices.Contains(s.files, rel) {
 			return nil
 		}
 		return s.project(rel)
 	}
-	data, err := readBounded(name, maxRC)
+	data, err := ecosystem.ReadFile(name, maxRC)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.notes = append(s.notes, source.Plain(name, 200)+" could not be read, so that npm's settings in it are not known")
@@ -357,12 +357,12 @@ func (s *settings) globalConfig(places ...[]value) string {
 	}
 	// node's own place: …/bin/node, or …\node.exe
 	if s.m.OS == "windows" {
-		if _, real := onPath(s.m, s.co.Dir(), "node.exe"); real != "" {
+		if _, real := s.m.Tool(s.co.Dir(), "node.exe"); real != "" {
 			return filepath.Join(filepath.Dir(real), "etc", "npmrc")
 		}
 		return ""
 	}
-	if _, real := onPath(s.m, s.co.Dir(), "node"); real != "" {
+	if _, real := s.m.Tool(s.co.Dir(), "node"); real != "" {
 		destdir, _ := s.m.Lookup("DESTDIR")
 		return filepath.Join(destdir, filepath.Dir(filepath.Dir(real)), "etc", "npmrc")
 	}
@@ -380,7 +380,7 @@ func (v value) setting() decide.Setting {
 	case v.name == "ca" && strings.Contains(text, "BEGIN"):
 		text = "a certificate"
 	case isAddress(v.name) && text != "" && text != "null" && text != "false":
-		place := PlaceOf(text)
+		place := decide.PlaceOf(text)
 		if v.broken != "" {
 			place = decide.Place{Broken: v.broken}
 		}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package golang
+package ecosystem
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// asGroup makes the end of the context the end of the command's children too: go starts git.
+// asGroup makes the end of the context the end of the command's children too: go starts git, npm starts node.
 func asGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error {

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package golang
+package ecosystem
 
 import "os/exec"
 
