@@ -298,6 +298,10 @@ func TestProxySettings(t *testing.T) {
 			t.Errorf("For(%s) = %v, %v", url, p, err)
 		}
 	}
+	merged := detect.ProxySettings(lookup("no_proxy", "a.test"), detect.Setting{}, detect.Setting{}, detect.Setting{Value: "b.test", Origin: "flag --no-proxy"})
+	if merged.NoProxy.Value != "a.test,b.test" {
+		t.Errorf("NO_PROXY %q", merged.NoProxy.Value)
+	}
 	for _, bad := range []string{"http://ci:pa/ss@h:1", "ftp://h", "http://", "http://ci:p#q@h:1", "http://ci:s3cret@h:1/x"} {
 		s := settings("HTTPS_PROXY", bad)
 		if _, err := s.For("https://x.test"); err == nil || len(s.Notes) != 1 || strings.Contains(s.Notes[0]+err.Error(), "s3cret") {

@@ -25,7 +25,7 @@ type Setting struct {
 
 // ProxySettings reads the proxy variables as the go command does: upper case wins over lower case, which is the other
 // way round in curl and in GitHub's toolkit; where the two differ a note says so. A wish of the user's configuration
-// (Value not empty) beats the environment.
+// (Value not empty) beats the environment; a wished NO_PROXY is added to the environment's.
 func ProxySettings(lookup func(string) (string, bool), wishHTTPS, wishHTTP, wishNo Setting) Settings {
 	var s Settings
 	read := func(name string, wish Setting) Setting {
@@ -47,7 +47,14 @@ func ProxySettings(lookup func(string) (string, bool), wishHTTPS, wishHTTP, wish
 	}
 	s.HTTPS = read("HTTPS_PROXY", wishHTTPS)
 	s.HTTP = read("HTTP_PROXY", wishHTTP)
-	s.NoProxy = read("NO_PROXY", wishNo)
+	s.NoProxy = read("NO_PROXY", Setting{})
+	switch {
+	case wishNo.Value == "":
+	case s.NoProxy.Value == "":
+		s.NoProxy = wishNo
+	default:
+		s.NoProxy = Setting{s.NoProxy.Value + "," + wishNo.Value, s.NoProxy.Origin + " and " + wishNo.Origin}
+	}
 	for _, p := range []Setting{s.HTTPS, s.HTTP} {
 		if p.Value != "" {
 			if _, err := parseProxy(p.Value); err != nil {

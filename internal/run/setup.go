@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -92,176 +93,6 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	return o, nil
 }
 
-// look measures what is needed, and chooses.
-func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, choose.Plan, error) {
-	var all []source.Source
-	for _, e := range j.systems {
-		all = append(append(append(all, e.InForce...), e.Catalogue...), e.SumDB...)
-	}
-	allowed, err := j.permitted(ctx, engine, all, nil)
-	if err != nil {
-		return detect.Report{}, choose.Plan{}, err
-	}
-	// a name that the checkout gives is not even resolved before a list has it
-	for _, e := range j.systems {
-		for _, s := range e.InForce {
-			if s.Origin == source.Checkout && !j.listed(s) {
-				allowed[s.URL] = false
-			}
-		}
-	}
-	wishes := make([]choose.Wish, 0, len(j.systems))
-	previous := j.recall()
-	for _, e := range j.systems {
-		w := choose.Wish{Ecosystem: e.Name, InForce: e.InForce, Candidates: e.Catalogue, Frozen: e.Frozen, Guarded: e.Guarded,
-			Previous: previous[e.Name], Allowed: func(s source.Source) bool { return allowed[s.URL] }, Via: j.way}
-		if e.SumDBWanted {
-			w.SumDB, w.SumDBFixed = e.SumDB, e.SumDBFixed
-		}
-		if e.Direct && j.config.Direct.V {
-			w.Direct, w.DirectID = true, directSource.ID
-		}
-		w.DirectRefused = e.Direct && !j.config.Direct.V
-		wishes = append(wishes, w)
-	}
-	plan := func(rows []detect.Row) choose.Plan {
-		var p choose.Plan
-		for i, w := range wishes {
-			if e := j.systems[i]; len(w.InForce) == 0 && e.Frozen != "" { // GOPROXY=off or direct: there is no source to choose
-				reached := len(e.SumDB) > 0 && answered(rows, e.SumDB[0].URL)
-				p.Choices = append(p.Choices, choose.Choice{Ecosystem: w.Ecosystem, Kept: true, Why: e.Frozen, SumDBReached: reached})
-				continue
-			}
-			if e := j.systems[i]; e.Frozen != "" && len(w.InForce) > 0 && w.InForce[0].Origin == source.Checkout && !allowed[w.InForce[0].URL] {
-				p.Choices = append(p.Choices, choose.Choice{Ecosystem: w.Ecosystem, Kept: true, Sources: []choose.Picked{{Source: w.InForce[0]}},
-					Why: "it is left as it is, and not asked, because " + e.Frozen})
-				continue
-			}
-			c, direct := choose.Keep(w, rows)
-			p.Choices = append(p.Choices, c)
-			p.Direct = append(p.Direct, direct...)
-		}
-		return p
-	}
-	options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, Interception: detect.Interception{Public: j.Public},
-		UserAgent: "goproxy-action/" + j.Version}
-	if j.config.Probe.V == config.ProbeNone {
-		j.notAsked = append(j.notAsked, "the sources (probe: none), so nothing is chosen")
-		report := detect.Report{Class: detect.Unknown, Proxies: j.proxies.Proxies()}
-		var p choose.Plan
-		for _, e := range j.systems {
-			c := choose.Choice{Ecosystem: e.Name, Kept: true, Why: "nothing was probed"}
-			for _, s := range e.InForce {
-				c.Sources = append(c.Sources, choose.Picked{Source: s})
-			}
-			p.Choices = append(p.Choices, c)
-		}
-		return report, p, nil
-	}
-
-	asked := map[string]bool{}
-	target := func(e *ecosystem.Ecosystem, s source.Source) []detect.Target {
-		if asked[s.URL] || !allowed[s.URL] || (s.Off != "" && j.config.Probe.V != config.ProbeAll) {
-			return nil
-		}
-		asked[s.URL] = true
-		return []detect.Target{e.Target(s)}
-	}
-	everything := func() []detect.Target {
-		all := j.config.Probe.V == config.ProbeAll
-		var out []detect.Target
-		for _, e := range j.systems {
-			for _, list := range [][]source.Source{e.InForce, e.Catalogue, e.SumDB} {
-				for _, s := range list {
-					own := s.ID == source.Official || s.Origin != source.Builtin || s.Role == source.ChecksumDB
-					if all || (e.Frozen == "" && (e.Guarded == "" || own)) {
-						out = append(out, target(e, s)...)
-					}
-				}
-			}
-			if e.Direct && j.config.Direct.V && !asked[directSource.URL] {
-				asked[directSource.URL] = true
-				out = append(out, directTarget)
-			}
-		}
-		return out
-	}
-	if j.config.Probe.V == config.ProbeAll {
-		options.More = func([]detect.Row) ([]detect.Target, bool) { return everything(), true }
-	} else {
-		for _, e := range j.systems {
-			if len(e.InForce) > 0 {
-				options.Now = append(options.Now, target(e, e.InForce[0])...)
-			} else if e.SumDBWanted && e.Direct && len(e.SumDB) > 0 {
-				options.Now = append(options.Now, target(e, e.SumDB[0])...) // GOPROXY=direct: the log is asked all the same
-			}
-		}
-		options.More = func(rows []detect.Row) ([]detect.Target, bool) {
-			if settled(plan(rows)) {
-				return nil, false
-			}
-			// a source that answers but does not relay the checksum database: the job asks the log itself, and so do we
-			var log []detect.Target
-			for i, e := range j.systems {
-				if e.SumDBWanted && len(e.InForce) > 0 && len(e.SumDB) > 0 && answered(rows, e.InForce[0].URL) && !settled(choose.Plan{Choices: plan(rows).Choices[i : i+1]}) {
-					log = append(log, target(e, e.SumDB[0])...)
-				}
-			}
-			if len(log) > 0 {
-				return log, false
-			}
-			return everything(), true
-		}
-	}
-	report := detect.Measure(ctx, options)
-	if j.config.Addresses.Given() {
-		byAddress, err := j.permitted(ctx, engine, all, report.Rows)
-		if err != nil {
-			return report, choose.Plan{}, err
-		}
-		for url, ok := range byAddress {
-			allowed[url] = allowed[url] && ok
-		}
-	}
-	return report, plan(report.Rows), nil
-}
-
-// settled tells whether a plan needs no other source than those in force.
-func settled(p choose.Plan) bool {
-	return len(p.Direct) == 0 && !slices.ContainsFunc(p.Choices, func(c choose.Choice) bool { return c.Failing || !c.Kept && !c.InForce })
-}
-
-// listed tells whether a source is of the catalogue, or its host in the user's list.
-func (j *job) listed(s source.Source) bool {
-	loc, err := source.Locate(s.URL)
-	if err != nil {
-		return false
-	}
-	if list, ok := j.config.Trusted[s.Ecosystem]; ok {
-		return slices.Contains(list.V, loc.HostPort()) || slices.Contains(list.V, loc.Host)
-	}
-	return j.data().Builtin[s.Ecosystem][loc.HostPort()]
-}
-
-func answered(rows []detect.Row, url string) bool {
-	return slices.ContainsFunc(rows, func(r detect.Row) bool { return r.Source.URL == url && r.OK })
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-// way is how the settings in force send a request to a source.
-func (j *job) way(s source.Source) string {
-	if proxy, err := j.proxies.For(s.URL); err != nil || proxy != nil {
-		return detect.ViaProxy
-	}
-	return detect.ViaDirect
-}
-
 // changes are all that the plan needs, without what is in force already.
 func (j *job) changes(plan choose.Plan) ([]inject.Change, error) {
 	var out []inject.Change
@@ -269,7 +100,7 @@ func (j *job) changes(plan choose.Plan) ([]inject.Change, error) {
 		out = append(out, e.Changes(plan.Choices[i])...)
 	}
 	c := j.config
-	origin := or(c.HTTPSProxy.Origin, c.HTTPProxy.Origin)
+	origin := cmp.Or(c.HTTPSProxy.Origin, c.HTTPProxy.Origin)
 	proxies := inject.Proxies{HTTPS: c.HTTPSProxy.V, HTTP: c.HTTPProxy.V, Origin: origin, NoProxy: j.proxies.NoProxy.Value,
 		Hosts: plan.Direct, Wished: c.NoProxy.Given()}
 	out = append(out, proxies.Changes(j.Lookup)...)

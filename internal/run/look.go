@@ -1,0 +1,212 @@
+package run
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/config"
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/ecosystem"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// look measures what is needed, and chooses.
+func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, choose.Plan, error) {
+	if j.config.Probe.V == config.ProbeNone {
+		j.notAsked = append(j.notAsked, "the sources (probe: none), so nothing is chosen")
+		return detect.Report{Class: detect.Unknown, Proxies: j.proxies.Proxies()}, j.asIs("nothing was probed"), nil
+	}
+	l := &looking{job: j, asked: map[string]bool{}, all: j.config.Probe.V == config.ProbeAll}
+	var sources []source.Source
+	for _, e := range j.systems {
+		sources = append(append(append(sources, e.InForce...), e.Catalogue...), e.SumDB...)
+	}
+	var err error
+	if l.allowed, err = j.permitted(ctx, engine, sources, nil); err != nil {
+		return detect.Report{}, choose.Plan{}, err
+	}
+	// a name that the checkout gives is not even resolved before a list has it
+	for _, s := range sources {
+		if s.Origin == source.Checkout && !j.listed(s) {
+			l.allowed[s.URL] = false
+		}
+	}
+	l.wish(j.recall())
+
+	options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, Interception: detect.Interception{Public: j.Public},
+		UserAgent: "goproxy-action/" + j.Version, More: l.more}
+	if !l.all {
+		options.Now = l.inForce()
+	}
+	report := detect.Measure(ctx, options)
+	if j.config.Addresses.Given() {
+		byAddress, err := j.permitted(ctx, engine, sources, report.Rows)
+		if err != nil {
+			return report, choose.Plan{}, err
+		}
+		for url, ok := range byAddress {
+			l.allowed[url] = l.allowed[url] && ok
+		}
+	}
+	return report, l.plan(report.Rows), nil
+}
+
+// looking is one measurement under way: what may be asked, what was, and what is wished.
+type looking struct {
+	*job
+	// all is true when every known source is asked, whatever is in force.
+	all bool
+	// allowed and asked are by URL.
+	allowed, asked map[string]bool
+	wishes         []choose.Wish // one for each of systems
+}
+
+func (l *looking) wish(previous map[string]string) {
+	for _, e := range l.systems {
+		w := choose.Wish{Ecosystem: e.Name, InForce: e.InForce, Candidates: e.Catalogue, Frozen: e.Frozen, Guarded: e.Guarded,
+			Previous: previous[e.Name], Allowed: func(s source.Source) bool { return l.allowed[s.URL] }, Via: l.way}
+		if e.SumDBWanted {
+			w.SumDB, w.SumDBFixed = e.SumDB, e.SumDBFixed
+		}
+		if e.Direct && l.config.Direct.V {
+			w.Direct, w.DirectID = true, directSource.ID
+		}
+		w.DirectRefused = e.Direct && !l.config.Direct.V
+		l.wishes = append(l.wishes, w)
+	}
+}
+
+// plan is what the rows so far lead to.
+func (l *looking) plan(rows []detect.Row) choose.Plan {
+	var p choose.Plan
+	for i, w := range l.wishes {
+		e := l.systems[i]
+		switch {
+		case e.Frozen != "" && len(w.InForce) == 0: // GOPROXY=off or direct: there is no source to choose
+			reached := len(e.SumDB) > 0 && answered(rows, e.SumDB[0].URL)
+			p.Choices = append(p.Choices, choose.Choice{Ecosystem: w.Ecosystem, Kept: true, Why: e.Frozen, SumDBReached: reached})
+		case e.Frozen != "" && w.InForce[0].Origin == source.Checkout && !l.allowed[w.InForce[0].URL]:
+			p.Choices = append(p.Choices, choose.Choice{Ecosystem: w.Ecosystem, Kept: true, Sources: []choose.Picked{{Source: w.InForce[0]}},
+				Why: "it is left as it is, and not asked, because " + e.Frozen})
+		default:
+			c, direct := choose.Keep(w, rows)
+			p.Choices = append(p.Choices, c)
+			p.Direct = append(p.Direct, direct...)
+		}
+	}
+	return p
+}
+
+// target is how a source is asked, unless it was already or may not be.
+func (l *looking) target(e *ecosystem.Ecosystem, s source.Source) []detect.Target {
+	if l.asked[s.URL] || !l.allowed[s.URL] || (s.Off != "" && !l.all) {
+		return nil
+	}
+	l.asked[s.URL] = true
+	return []detect.Target{e.Target(s)}
+}
+
+// inForce are the targets without which the job cannot work.
+func (l *looking) inForce() []detect.Target {
+	var out []detect.Target
+	for _, e := range l.systems {
+		if len(e.InForce) > 0 {
+			out = append(out, l.target(e, e.InForce[0])...)
+		} else if e.SumDBWanted && e.Direct && len(e.SumDB) > 0 {
+			out = append(out, l.target(e, e.SumDB[0])...) // GOPROXY=direct: the log is asked all the same
+		}
+	}
+	return out
+}
+
+// more is what to ask after the rows so far: nobody where what is in force will do, the checksum database itself where a
+// source answers without relaying it (the job asks it then, too), and everybody else.
+func (l *looking) more(rows []detect.Row) (targets []detect.Target, last bool) {
+	if l.all {
+		return l.everything(choose.Plan{}), true
+	}
+	p := l.plan(rows)
+	if settled(p) {
+		return nil, false
+	}
+	for i, e := range l.systems {
+		if e.SumDBWanted && len(e.InForce) > 0 && len(e.SumDB) > 0 && answered(rows, e.InForce[0].URL) && !settled(choose.Plan{Choices: p.Choices[i : i+1]}) {
+			targets = append(targets, l.target(e, e.SumDB[0])...)
+		}
+	}
+	if len(targets) > 0 {
+		return targets, false
+	}
+	return l.everything(p), true
+}
+
+// everything is all that could be chosen for the ecosystems that the plan does not settle yet. Mirrors are left alone
+// where none would be chosen.
+func (l *looking) everything(p choose.Plan) []detect.Target {
+	var out []detect.Target
+	for i, e := range l.systems {
+		if !l.all && settled(choose.Plan{Choices: p.Choices[i : i+1]}) {
+			continue
+		}
+		for _, list := range [][]source.Source{e.InForce, e.Catalogue, e.SumDB} {
+			for _, s := range list {
+				own := s.ID == source.Official || s.Origin != source.Builtin || s.Role == source.ChecksumDB
+				if l.all || (e.Frozen == "" && (e.Guarded == "" || own)) {
+					out = append(out, l.target(e, s)...)
+				}
+			}
+		}
+		if e.Direct && l.config.Direct.V && !l.asked[directSource.URL] {
+			l.asked[directSource.URL] = true
+			out = append(out, directTarget)
+		}
+	}
+	return out
+}
+
+// settled tells whether a plan needs no other source than those in force.
+func settled(p choose.Plan) bool {
+	return len(p.Direct) == 0 && !slices.ContainsFunc(p.Choices, func(c choose.Choice) bool { return c.Failing || !c.Kept && !c.InForce })
+}
+
+func answered(rows []detect.Row, url string) bool {
+	return slices.ContainsFunc(rows, func(r detect.Row) bool { return r.Source.URL == url && r.OK })
+}
+
+// asIs is the plan that changes nothing.
+func (j *job) asIs(why string) choose.Plan {
+	var p choose.Plan
+	for _, e := range j.systems {
+		c := choose.Choice{Ecosystem: e.Name, Kept: true, Why: why}
+		for _, s := range e.InForce {
+			c.Sources = append(c.Sources, choose.Picked{Source: s})
+		}
+		p.Choices = append(p.Choices, c)
+	}
+	return p
+}
+
+// listed tells whether a source is of the catalogue, or its host in the user's list.
+func (j *job) listed(s source.Source) bool {
+	loc, err := source.Locate(s.URL)
+	if err != nil {
+		return false
+	}
+	if list, ok := j.config.Trusted[s.Ecosystem]; ok {
+		return slices.ContainsFunc(list.V, func(t string) bool {
+			return t == loc.HostPort() || t == loc.Host || (strings.HasPrefix(t, ".") && strings.HasSuffix(loc.Host, t))
+		})
+	}
+	return j.data().Builtin[s.Ecosystem][loc.HostPort()]
+}
+
+// way is how the settings in force send a request to a source.
+func (j *job) way(s source.Source) string {
+	if proxy, err := j.proxies.For(s.URL); err != nil || proxy != nil {
+		return detect.ViaProxy
+	}
+	return detect.ViaDirect
+}
