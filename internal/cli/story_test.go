@@ -495,6 +495,60 @@ func TestPullRequestCannotWeakenItsGate(t *testing.T) {
 	s.run("setup").want(t, 2, nil, []string{"base commit"})
 }
 
+// An allowlist of addresses is kept before anything is dialled; behind a proxy the address is not known, and that is said.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	config := func(s *stage, text string) {
+		data, err := os.ReadFile(filepath.Join(s.dir, ".goproxy/config.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.file(".goproxy/config.yaml", string(data)+text)
+	}
+	s := newStage(t)
+	config(s, "trusted: {addresses: [10.0.0.0/8]}\n")
+	s.run("setup", "DIR").want(t, 1, []string{"(exit 1)"}, []string{"SRC003", "trusted.addresses"})
+	if n := s.world.Hits("official.test"); n != 0 {
+		t.Errorf("dialled all the same: %d requests", n)
+	}
+	s.run("check", "DIR").want(t, 1, []string{"SRC003"}, nil)
+	s.run("check", "DIR", "--offline").want(t, 0, []string{"not asked"}, nil)
+
+	s = newStage(t)
+	config(s, "trusted: {addresses: [192.0.2.0/24]}\n")
+	s.run("setup", "DIR").want(t, 0, nil, []string{"nothing changed"})
+
+	s = newStage(t)
+	s.world.Fence(false)
+	p := s.world.ForwardProxy(t, upstreamtest.ForwardProxyOptions{})
+	s.env["HTTPS_PROXY"] = p.URL()
+	config(s, "trusted: {addresses: [192.0.2.0/24]}\n")
+	s.run("setup", "DIR").want(t, 0, nil, nil)
+	s.run("check", "DIR").want(t, 0, []string{"1 note"}, nil)
+	s.file(".goproxy/config.yaml", "official: {npm: https://npm.official.test}\nchecksum-database: {keys: [\""+s.proxy.VerifierKey()+"\"]}\ntrusted: {addresses: [192.0.2.0/24], require-address: true}\n")
+	s.run("setup", "DIR").want(t, 3, []string{"(exit 3)"}, []string{"SRC003"})
+}
+
+// The proxy that an input names reaches every tool: both cases, what NO_PROXY had, and git whatever its files say.
+func TestProxyOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.world.Fence(false)
+	p := s.world.ForwardProxy(t, upstreamtest.ForwardProxyOptions{User: "ci", Password: "hush"})
+	data, err := os.ReadFile(filepath.Join(s.dir, ".goproxy/config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.file(".goproxy/config.yaml", string(data)+"proxy:\n  https: "+p.URL()+"\n  no-proxy: [.corp.test]\n")
+	s.env["NO_PROXY"], s.env["GIT_CONFIG_COUNT"] = "inside.test", "1"
+	e := s.run("setup", "DIR")
+	e.want(t, 0, []string{"export HTTPS_PROXY='http://ci:hush@", "export https_proxy='http://ci:hush@", "export no_proxy='inside.test,",
+		".corp.test", "export GIT_CONFIG_COUNT='2'", "export GIT_CONFIG_KEY_1='http.https://github.com/.proxy'"}, []string{"proxied", "http://***@"})
+	if strings.Contains(e.stderr, "hush") {
+		t.Errorf("the password is shown:\n%s", e.stderr)
+	}
+}
+
 func TestVersionAndCompletion(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
