@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/source"
@@ -12,9 +13,8 @@ func Classify(rows []Row, proxies []Proxy) (Class, []string) {
 	if len(rows) == 0 {
 		return Unknown, nil
 	}
-	// public says for each well-known public source whether it answered by any way; cut counts those that the network
-	// kept away (as opposed to a source that answered badly).
-	public, cut := map[string]bool{}, map[string]string{}
+	// public says for each well-known public source whether it answered by any way
+	public := map[string]bool{}
 	var ok, pages, proxied, direct []Row
 	connected := false
 	for _, r := range rows {
@@ -35,9 +35,6 @@ func Classify(rows []Row, proxies []Proxy) (Class, []string) {
 		}
 		if r.Source.Public {
 			public[r.Source.URL] = public[r.Source.URL] || r.OK
-			if !r.OK && r.Fault != PolicyFault {
-				cut[r.Source.URL] = say(r)
-			}
 		}
 	}
 	ok = append(append(ok, direct...), proxied...)
@@ -63,65 +60,54 @@ func Classify(rows []Row, proxies []Proxy) (Class, []string) {
 		}
 	}
 	var evidence []string
-	for _, r := range ok {
-		evidence = append(evidence, say(r))
-	}
+	evidence = each(ok)
 	// an answer through the proxy that the settings give is what the job will see
 	if len(proxied) > 0 && len(proxies) > 0 && inForceProxied(rows) {
-		for _, r := range rows {
-			if !r.OK && r.Via == ViaDirect {
-				evidence = append(evidence, say(r))
-			}
-		}
-		return Proxied, evidence
+		return Proxied, append(evidence, each(filter(rows, func(r Row) bool { return !r.OK && r.Via == ViaDirect }))...)
 	}
 	if officialCut || len(missed) > reached {
-		for _, r := range rows {
-			if !r.OK && r.Source.Public && !public[r.Source.URL] {
-				evidence = append(evidence, say(r))
-			}
-		}
-		return Restricted, evidence
+		return Restricted, append(evidence, each(filter(rows, func(r Row) bool { return !r.OK && r.Source.Public && !public[r.Source.URL] }))...)
 	}
 	return Direct, evidence
 }
 
-// inForceProxied tells whether the first row, which is of a source in force by the way in force, went by a proxy, or,
-// where it failed, whether nothing answered directly.
+// inForceProxied tells whether the first source off this machine, which is one in force by the way in force, went by a
+// proxy, or whether nothing answered directly.
 func inForceProxied(rows []Row) bool {
-	directs := 0
-	for _, r := range rows {
-		if r.OK && r.Via == ViaDirect {
-			if loc, err := source.Locate(r.Source.URL); err == nil && !loc.Loopback {
-				directs++
-			}
-		}
-	}
-	for _, r := range rows {
-		if r.OK && r.Via == ViaProxy {
-			return directs == 0 || rows[0].Via == ViaProxy
-		}
-	}
-	return false
+	outside := filter(rows, func(r Row) bool {
+		loc, err := source.Locate(r.Source.URL)
+		return err == nil && !loc.Loopback
+	})
+	direct := slices.ContainsFunc(outside, func(r Row) bool { return r.OK && r.Via == ViaDirect })
+	return !direct || outside[0].Via == ViaProxy
 }
 
+func filter(rows []Row, keep func(Row) bool) []Row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return !keep(r) })
+}
+
+// each says the rows in words: a sentence for each that answered, and one for all that failed in the same way.
 func each(rows []Row) []string {
-	out := make([]string, 0, len(rows))
+	var out []string
+	type failure struct{ via, reason string }
+	failed := map[failure]int{} // the index of the sentence
 	for _, r := range rows {
-		out = append(out, say(r))
+		where := source.Plain(strings.TrimPrefix(strings.TrimPrefix(source.Redact(r.Source.URL), "https://"), "***@"), 120)
+		by := "directly"
+		if r.Via == ViaProxy {
+			by = "through the proxy"
+		}
+		if r.OK {
+			out = append(out, fmt.Sprintf("%s answers %s in %d ms", where, by, r.FirstByte.Milliseconds()))
+			continue
+		}
+		text := fmt.Sprintf(" %s: %s", by, r.Reason)
+		if i, ok := failed[failure{by, r.Reason}]; ok {
+			out[i] = strings.TrimSuffix(out[i], text) + ", " + where + text
+			continue
+		}
+		failed[failure{by, r.Reason}] = len(out)
+		out = append(out, where+text)
 	}
 	return out
-}
-
-// say is one row in words.
-func say(r Row) string {
-	by := "directly"
-	if r.Via == ViaProxy {
-		by = "through the proxy"
-	}
-	where := strings.TrimPrefix(strings.TrimPrefix(source.Redact(r.Source.URL), "https://"), "***@")
-	if r.OK {
-		return fmt.Sprintf("%s answers %s in %d ms", source.Plain(where, 120), by, r.FirstByte.Milliseconds())
-	}
-	return fmt.Sprintf("%s %s: %s", source.Plain(where, 120), by, r.Reason)
 }

@@ -174,11 +174,48 @@ func (d *Dialer) Addresses(ctx context.Context, host string) ([]netip.Addr, erro
 	if d.Resolve != nil {
 		return d.Resolve(ctx, host)
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	for i := range ips {
-		ips[i] = ips[i].Unmap()
+	return lookup(ctx, host)
+}
+
+// askAgain is when a name is asked for a second and a third time beside the first: the resolver itself asks again only
+// after five seconds (resolv.conf's timeout), and one lost packet would make a network look offline.
+var askAgain = [...]time.Duration{500 * time.Millisecond, time.Second}
+
+// lookup asks the system's resolver; the first answer wins, an error only when no other question is open.
+func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		ips []netip.Addr
+		err error
 	}
-	return ips, err
+	results := make(chan result, 1+len(askAgain))
+	ask := func() {
+		// a resolver of its own: look-ups of one name within one resolver are merged
+		ips, err := new(net.Resolver).LookupNetIP(ctx, "ip", host)
+		for i := range ips {
+			ips[i] = ips[i].Unmap()
+		}
+		results <- result{ips, err}
+	}
+	go ask()
+	start, open := time.Now(), 1
+	timer := time.NewTimer(askAgain[0])
+	defer timer.Stop()
+	for again := 0; ; {
+		select {
+		case r := <-results:
+			if open--; r.err == nil || open == 0 {
+				return r.ips, r.err
+			}
+		case <-timer.C:
+			go ask()
+			open++
+			if again++; again < len(askAgain) {
+				timer.Reset(askAgain[again] - time.Since(start))
+			}
+		}
+	}
 }
 
 func (d *Dialer) dial(ctx context.Context, network, address string, toProxy bool, trace *Trace) (net.Conn, error) {

@@ -74,8 +74,8 @@ func download(t *testing.T, env ...string) (sum, modSum string, err error) {
 	cmd := exec.CommandContext(t.Context(), goTool, "mod", "download", "-json", uuid+"@v1.6.0")
 	cmd.Dir = t.TempDir()
 	cmd.Env = append([]string{
-		"PATH=" + filepath.Dir(goTool), "HOME=" + home, "GOPATH=" + home, "GOMODCACHE=" + filepath.Join(home, "mod"),
-		"GOCACHE=" + filepath.Join(home, "cache"), "GOFLAGS=-modcacherw", "GOTOOLCHAIN=local", "GOENV=off", "GOTELEMETRY=off",
+		"PATH=" + filepath.Dir(goTool), "GOPATH=" + home, "GOMODCACHE=" + filepath.Join(home, "mod"),
+		"GOCACHE=" + filepath.Join(home, "cache"), "GOFLAGS=-modcacherw", "GOTOOLCHAIN=local", "GOENV=off", // without HOME there is no telemetry, whose child outlives go
 	}, env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
