@@ -174,15 +174,22 @@ func (d *Dialer) Addresses(ctx context.Context, host string) ([]netip.Addr, erro
 	if d.Resolve != nil {
 		return d.Resolve(ctx, host)
 	}
-	return lookup(ctx, host)
+	return repeatedly(ctx, func(ctx context.Context) ([]netip.Addr, error) {
+		// a resolver of its own: look-ups of one name within one resolver are merged
+		ips, err := new(net.Resolver).LookupNetIP(ctx, "ip", host)
+		for i := range ips {
+			ips[i] = ips[i].Unmap()
+		}
+		return ips, err
+	})
 }
 
 // askAgain is when a name is asked for a second and a third time beside the first: the resolver itself asks again only
 // after five seconds (resolv.conf's timeout), and one lost packet would make a network look offline.
 var askAgain = [...]time.Duration{500 * time.Millisecond, time.Second}
 
-// lookup asks the system's resolver; the first answer wins, an error only when no other question is open.
-func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+// repeatedly asks again beside a question that stays open; the first answer wins, an error only when it is the last.
+func repeatedly(ctx context.Context, question func(context.Context) ([]netip.Addr, error)) ([]netip.Addr, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type result struct {
@@ -191,11 +198,7 @@ func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	}
 	results := make(chan result, 1+len(askAgain))
 	ask := func() {
-		// a resolver of its own: look-ups of one name within one resolver are merged
-		ips, err := new(net.Resolver).LookupNetIP(ctx, "ip", host)
-		for i := range ips {
-			ips[i] = ips[i].Unmap()
-		}
+		ips, err := question(ctx)
 		results <- result{ips, err}
 	}
 	go ask()

@@ -112,8 +112,12 @@ parse='JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"))'
 rival=$work/rival/node_modules/.bin/lockfile-lint
 npm install --prefix "$work/rival" --ignore-scripts --no-audit --no-fund --fetch-retries 0 --fetch-timeout 10000 \
   lockfile-lint@5.0.1 >out 2>err </dev/null || left+=("the rival lockfile-lint 5.0.1: npm could not install it")
-lock 10000
-lock 50000
+for n in 10000 50000; do
+  lock "$n"
+  "$binary" check --format json "lock$n" >out 2>err || fail "check denies the lock file of $n packages"
+  node -e 'process.exit(JSON.parse(require("fs").readFileSync("out", "utf8")).counts.packages != process.argv[1])' "$n" ||
+    fail "check has not seen $n packages"
+done
 for ((i = 0; i <= runs; i++)); do
   took check10k "$binary" check lock10000
   took parse10k node -e "$parse" lock10000/package-lock.json
@@ -141,23 +145,28 @@ for n in 10 50; do
 done
 row 'check, this repository, ms' here
 
-# setup where all is well, beside the slowest source that it has to ask
+# setup where all is well, beside the slowest source that it has to ask. A network has its bad moments: a run that meets
+# one is made again, and told.
 well='const o = JSON.parse(require("fs").readFileSync("out", "utf8")), rows = o.detect.sources
   if (o.changes.length || !rows.length || rows.some(r => !r.ok)) process.exit(1)
   console.log(Math.max(...rows.map(r => r.ttfb_ms)))'
-for ((i = 0; i <= runs; i++)); do
+good=0 bad=0
+while [ "$good" -le "$runs" ] && [ "$bad" -le 3 ]; do
   start=${EPOCHREALTIME/./}
-  "$binary" setup --format json "$project" >out 2>err </dev/null || { left+=("setup: exit $? on this network") && break; }
+  if "$binary" setup --format json "$project" >out 2>err </dev/null; then code=0; else code=$?; fi
   end=${EPOCHREALTIME/./}
-  probe=$(node -e "$well") || { left+=("setup where all is well: not so on this network") && break; }
-  [ "$i" != 0 ] || continue
-  awk -v us=$((end - start)) -v probe="$probe" 'BEGIN { print us / 1000 >"of/setup"; print probe >"of/probe"; print us / 1000 - probe >"of/over" }'
-  for name in setup probe over; do cat "of/$name" >>"of/all-$name"; done
+  if [ "$code" != 0 ] || ! probe=$(node -e "$well"); then
+    bad=$((bad + 1)) said="exit $code after $(((end - start) / 1000)) ms"
+  elif good=$((good + 1)) && [ "$good" -gt 1 ]; then
+    awk -v us=$((end - start)) -v probe="$probe" 'BEGIN { print us / 1000, probe, us / 1000 - probe }' >>of/each
+  fi
 done
-if [ "$i" -gt "$runs" ]; then
-  row 'setup where all is well, ms' all-setup
-  row '  raw limit: first byte of its slowest probe, ms' all-probe
-  row '  setup - raw limit, ms' all-over 100
+[ "$bad" = 0 ] || left+=("$bad of $((good + bad)) runs of setup, where all was not well on this network; the last: $said")
+if [ "$good" -gt "$runs" ]; then
+  awk '{ print $1 >"of/setup"; print $2 >"of/probe"; print $3 >"of/over" }' of/each
+  row 'setup where all is well, ms' setup
+  row '  raw limit: first byte of its slowest probe, ms' probe
+  row '  setup - raw limit, ms' over 100
 fi
 
 printf '\n'
