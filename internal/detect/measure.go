@@ -218,6 +218,7 @@ func (m *measurement) ask(ctx context.Context, j job) (Row, egress.Seen) {
 		return row, seen
 	}
 	row.OK, row.Reason, row.Content, row.ChecksumDB, row.Fault = verdict.OK, verdict.Reason, verdict.Content, verdict.ChecksumDB, verdict.Fault
+	row.Absent = verdict.Absent
 	return row, seen
 }
 

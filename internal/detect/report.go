@@ -96,6 +96,9 @@ type Row struct {
 	// Name, Connect, TLS and FirstByte are durations of the first request's steps; zero where a step did not happen.
 	// FirstByte counts from the start of the request.
 	Name, Connect, TLS, FirstByte time.Duration
+	// Absent is true when the source answered that it does not have what was asked for (404 or 410): it works, and may be
+	// one for other things only.
+	Absent bool
 	// IPs are the addresses the name has, in the order they were dialled; empty behind a proxy.
 	IPs []string
 	// Fault classifies a failure for the class of the network.
@@ -138,6 +141,8 @@ type Verdict struct {
 	Content    Answer
 	ChecksumDB Answer
 	Fault      Fault
+	// Absent is as in Row.
+	Absent bool
 }
 
 // Check asks a source for what proves it and verifies the answers. Where fetch fails it returns the error and the

@@ -40,9 +40,9 @@ took() {
   awk -v us=$((end - start)) 'BEGIN { print us / 1000 }' >>"of/$name"
 }
 
-# peak NAME COMMAND...: adds the most memory (MB) that one run held, by the system's account or, without time(1), by /proc.
+# peak NAME COMMAND...: adds the most memory (MB) that one run held, by the system's account or, without time(1), as /proc showed it on the way.
 peak() {
-  local name=$1 pid kib=0 field value
+  local name=$1 pid kib=0 status
   shift
   if /usr/bin/time -f %M -o kib true 2>/dev/null; then
     /usr/bin/time -f %M -o kib "$@" >out 2>err </dev/null || fail "exit $?: $*"
@@ -50,8 +50,9 @@ peak() {
   elif [ -r /proc/self/status ]; then
     "$@" >out 2>err </dev/null &
     pid=$!
-    while value='' && while read -r field value _ && [ "$field" != VmHWM: ]; do value=''; done \
-      2>/dev/null <"/proc/$pid/status" && [ -n "$value" ]; do kib=$value; done
+    while status='' && { read -r -d '' status <"/proc/$pid/status" || [ -n "$status" ]; } 2>/dev/null && [[ $status != *State:?Z* ]]; do
+      [[ ! $status =~ VmHWM:[[:space:]]+([0-9]+) ]] || kib=${BASH_REMATCH[1]}
+    done
     wait "$pid" || fail "exit $?: $*"
   else
     return 1
@@ -115,7 +116,7 @@ npm install --prefix "$work/rival" --ignore-scripts --no-audit --no-fund --fetch
 for n in 10000 50000; do
   lock "$n"
   "$binary" check --format json "lock$n" >out 2>err || fail "check denies the lock file of $n packages"
-  node -e 'process.exit(JSON.parse(require("fs").readFileSync("out", "utf8")).counts.packages != process.argv[1])' "$n" ||
+  node -e 'process.exit(JSON.parse(require("fs").readFileSync("out", "utf8")).counts.packages == process.argv[1] ? 0 : 1)' "$n" ||
     fail "check has not seen $n packages"
 done
 for ((i = 0; i <= runs; i++)); do
