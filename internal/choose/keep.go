@@ -51,25 +51,26 @@ type Wish struct {
 func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 	choice := Choice{Ecosystem: w.Ecosystem}
 	best := answers(w, rows)
-	var inForce *answer
-	if len(w.InForce) > 0 {
-		if a, ok := best[w.InForce[0].URL]; ok && w.allowed(w.InForce[0]) && a.way == w.Via(w.InForce[0]) {
-			inForce = &a
-		}
-	}
+	first, asItIs := inForce(w, rows, best)
 	direct, relay, host := sumDB(w, best)
 	sound := func(a answer) bool {
 		return len(w.SumDB) == 0 || direct || (a.row.ChecksumDB == detect.Yes && w.SumDBFixed == "")
 	}
+	// the go command asks the entries one after the other for the database as well
+	listed := asItIs && first != nil && (sound(*first) || slices.ContainsFunc(standing(w, rows, best), func(p Picked) bool { return p.ChecksumDB && w.SumDBFixed == "" }))
 
-	if inForce != nil && sound(*inForce) && w.DirectRefused && w.Frozen == "" {
-		choice.Why = "what is in force answers with verified content, but policy does not allow downloads to end at version control hosts (direct)"
-		choice.Sources, choice.SumDBReached, choice.InForce = []Picked{pick(*inForce)}, true, true
+	switch {
+	case asItIs && first == nil: // nobody in the list has what was asked for, and it goes on to the version control hosts
+		choice.Kept, choice.Why = true, "what is in force answers, and has not got the module that sources are proven by"
+		choice.Sources, choice.SumDBReached = picked(w.InForce, best), direct
 		return choice, nil
-	}
-	if inForce != nil && sound(*inForce) {
+	case listed && w.DirectRefused && w.Frozen == "":
+		choice.Why = "what is in force answers with verified content, but policy does not allow downloads to end at version control hosts (direct)"
+		choice.Sources, choice.SumDBReached, choice.InForce = standing(w, rows, best), true, true
+		return choice, nil
+	case listed:
 		choice.Kept, choice.Why = true, "what is in force answers with verified content"
-		choice.SumDBReached = inForce.row.ChecksumDB == detect.Yes || direct
+		choice.SumDBReached = direct || slices.ContainsFunc(standing(w, rows, best), func(p Picked) bool { return p.ChecksumDB })
 		choice.Sources = picked(w.InForce, best)
 		return choice, nil
 	}
@@ -77,8 +78,8 @@ func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 	switch {
 	case len(w.InForce) == 0:
 		why = "nothing is in force"
-	case inForce != nil:
-		why = fmt.Sprintf("%s answers, but the checksum database can be asked neither through it nor at its own address", shown(w.InForce[0]))
+	case asItIs:
+		why = fmt.Sprintf("%s answers, but the checksum database can be asked neither through it nor at its own address", shown(first.row.Source))
 	case !w.allowed(w.InForce[0]):
 		why = fmt.Sprintf("policy does not accept %s", shown(w.InForce[0]))
 	}
@@ -151,14 +152,29 @@ func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 		choice.Why = why + "; " + nothing(w, list)
 		return choice, nil
 	}
+	if asItIs && len(sources) == 1 && sources[0].row.Source.URL == first.row.Source.URL { // only the database's address changes
+		choice.Kept, choice.Why = true, why+"; it is asked at "+choice.SumDB
+		choice.Sources = picked(w.InForce, best)
+		return choice, nil
+	}
+	// what works of the list in force stays where it is, before what is new
 	var noProxy []string
-	names := make([]string, 0, len(sources))
+	choice.Sources = standing(w, rows, best)
 	for _, a := range sources {
-		choice.Sources = append(choice.Sources, pick(a))
-		names = append(names, fmt.Sprintf("%s (%d ms)", shown(a.row.Source), a.row.FirstByte.Milliseconds()))
-		if loc, err := source.Locate(a.row.Source.URL); err == nil && a.way == detect.ViaDirect && w.Via(a.row.Source) == detect.ViaProxy {
-			noProxy = append(noProxy, loc.Host)
+		if !slices.ContainsFunc(choice.Sources, func(p Picked) bool { return p.URL == a.row.Source.URL }) {
+			choice.Sources = append(choice.Sources, pick(a))
 		}
+	}
+	var names []string
+	for _, p := range choice.Sources {
+		name := shown(p.Source)
+		if a, ok := best[p.URL]; ok {
+			name = fmt.Sprintf("%s (%d ms)", name, a.row.FirstByte.Milliseconds())
+			if loc, err := source.Locate(p.URL); err == nil && a.way == detect.ViaDirect && w.Via(p.Source) == detect.ViaProxy {
+				noProxy = append(noProxy, loc.Host)
+			}
+		}
+		names = append(names, name)
 	}
 	if r, ok := best[w.DirectID]; ok && w.Direct && w.DirectID != "" {
 		choice.GoDirect = r.row.OK
@@ -167,11 +183,53 @@ func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 	if choice.SumDB != "" {
 		choice.Why += "; the checksum database is asked at " + choice.SumDB
 	}
-	if len(w.InForce) > 0 && choice.Sources[0].URL == w.InForce[0].URL && len(sources) == 1 && choice.SumDB == "" {
+	same := func(p Picked, s source.Source) bool { return p.URL == s.URL }
+	if choice.SumDB == "" && slices.EqualFunc(choice.Sources, w.InForce, same) {
 		choice.Kept = true // only the way to it changes
 	}
-	choice.Diverted = len(w.InForce) > 0 && !w.InForce[0].Public && choice.Sources[0].Public
+	dead := func(s source.Source) bool {
+		return !s.Public && !slices.ContainsFunc(choice.Sources, func(p Picked) bool { return same(p, s) })
+	}
+	public := func(p Picked) bool {
+		return p.Public && !slices.ContainsFunc(w.InForce, func(s source.Source) bool { return same(p, s) })
+	}
+	choice.Diverted = slices.ContainsFunc(w.InForce, dead) && slices.ContainsFunc(choice.Sources, public)
 	return choice, noProxy
+}
+
+// inForce walks the list in force as the go command does: an entry that has not got what is asked for (404, 410) lets the
+// next one be asked, anything else ends the walk. asItIs is true when that works; first is the entry that answered, nil
+// where the list ends without one and goes on to the version control hosts.
+func inForce(w Wish, rows []detect.Row, best map[string]answer) (first *answer, asItIs bool) {
+	for _, s := range w.InForce {
+		if !w.allowed(s) {
+			return nil, false
+		}
+		if a, ok := best[s.URL]; ok {
+			return &a, a.way == w.Via(s)
+		}
+		if !absent(w, rows, s) {
+			return nil, false
+		}
+	}
+	return nil, len(w.InForce) > 0 && w.Direct
+}
+
+func absent(w Wish, rows []detect.Row, s source.Source) bool {
+	return slices.ContainsFunc(rows, func(r detect.Row) bool { return r.Absent && r.Source.URL == s.URL && r.Via == w.Via(s) })
+}
+
+// standing are the entries in force that work: those that answer, and those that have not got what was asked for.
+func standing(w Wish, rows []detect.Row, best map[string]answer) []Picked {
+	var out []Picked
+	for _, s := range w.InForce {
+		if a, ok := best[s.URL]; ok && w.allowed(s) {
+			out = append(out, pick(a))
+		} else if w.allowed(s) && absent(w, rows, s) {
+			out = append(out, Picked{Source: s, Via: w.Via(s)})
+		}
+	}
+	return out
 }
 
 // answer is the best row of one source.
@@ -267,19 +325,22 @@ func shown(s source.Source) string {
 	return source.Plain(source.Redact(s.URL), 100)
 }
 
-// failure says why the first source in force does not work.
+// failure says why the list in force does not work: the first entry of it that neither answers nor lets the next one be
+// asked.
 func failure(w Wish, rows []detect.Row) string {
-	if len(w.InForce) == 0 {
-		return ""
-	}
-	for _, r := range rows {
-		if r.Source.URL == w.InForce[0].URL && r.Via == w.Via(w.InForce[0]) {
-			if r.Reason != "" {
-				return fmt.Sprintf("%s: %s", shown(w.InForce[0]), r.Reason)
+	said := ""
+	for _, s := range w.InForce {
+		said = shown(s) + " was not asked"
+		for _, r := range rows {
+			if r.Source.URL == s.URL && r.Via == w.Via(s) && r.Reason != "" {
+				said = fmt.Sprintf("%s: %s", shown(s), r.Reason)
 			}
 		}
+		if !absent(w, rows, s) {
+			break
+		}
 	}
-	return shown(w.InForce[0]) + " was not asked"
+	return said
 }
 
 // nothing says why no source is usable.

@@ -37,6 +37,9 @@ func row(text string) detect.Row {
 	if strings.Contains(flags, "p") {
 		r.Via = detect.ViaProxy
 	}
+	if strings.Contains(flags, "404") {
+		r.OK, r.Absent, r.Reason = false, true, "answered 404"
+	}
 	if strings.Contains(flags, "!") {
 		r.OK, r.Reason = false, "connection refused"
 	}
@@ -72,6 +75,7 @@ func ids(c Choice) string {
 func TestKeep(t *testing.T) {
 	t.Parallel()
 	base := func(w *Wish) {}
+	two := func(w *Wish) { w.InForce = []source.Source{src("own"), src("now")} }
 	tests := []struct {
 		name string
 		wish func(*Wish)
@@ -86,10 +90,10 @@ func TestKeep(t *testing.T) {
 		{"dead, nothing else", base, rows("now 0 !", "a 0 !"), "", "no other source", ""},
 		{"no relay, own host answers", base, rows("now 40", "log 20"), "keep now", "", ""},
 		{"no relay, another relays", base, rows("now 40", "a 20 r"), "now,a", "neither through it", ""},
-		{"no relay, only the other host of the log", base, rows("now 40", "log2 20"), "now sumdb=https://log2.test", "", ""},
+		{"no relay, only the other host of the log", base, rows("now 40", "log2 20"), "keep now sumdb=https://log2.test", "", ""},
 		{"no relay, no log", base, rows("now 40", "a 20"), "", "out of reach by all", ""},
 		{"fastest does not relay", base, rows("now 0 !", "a 10", "b 90 r"), "a,b", "", ""},
-		{"the log's fixed address is dead", func(w *Wish) { w.SumDBFixed = "sum.test" }, rows("now 40 r"), "now sumdb=https://now.test/sumdb/sum.test", "", ""},
+		{"the log's fixed address is dead", func(w *Wish) { w.SumDBFixed = "sum.test" }, rows("now 40 r"), "keep now sumdb=https://now.test/sumdb/sum.test", "", ""},
 		{"the log's fixed address answers", func(w *Wish) { w.SumDBFixed = "sum.test" }, rows("now 40", "log 9"), "keep now", "", ""},
 		{"no log wanted", func(w *Wish) { w.SumDB = nil }, rows("now 0 !", "a 10"), "a", "", ""},
 		{"frozen", func(w *Wish) { w.Frozen = "the project names its own" }, rows("now 0 !", "a 10 r"), "keep now", "because the project names its own", ""},
@@ -108,6 +112,12 @@ func TestKeep(t *testing.T) {
 		{"only past the proxy", func(w *Wish) { w.Via = func(source.Source) string { return detect.ViaProxy } }, rows("now 0 p!", "now 9 r"), "keep now", "", "now.test"},
 		{"only by a proxy that is exempted", base, rows("now 0 !", "now 9 rp", "a 90 r"), "a", "", ""},
 		{"off by itself", func(w *Wish) { w.Candidates[0].Off = "unconfirmed" }, rows("now 0 !", "a 9 r", "b 90 r"), "b", "", ""},
+		{"the first has not got it, the next has", two, rows("own 5 404", "now 40 r"), "keep own,now", "", ""},
+		{"the first has not got it, the next is dead", two, rows("own 5 404", "now 0 !", "a 40 r"), "own,a", "now: connection refused", ""},
+		{"the first is dead, the next works", two, rows("own 0 !", "now 40 r", "a 5 r"), "now", "own: connection refused", ""},
+		{"the first works, the last relays", two, rows("own 5", "now 40 r"), "keep own,now", "verified content", ""},
+		{"nobody has it, direct follows", func(w *Wish) { w.InForce, w.Direct = []source.Source{src("own")}, true }, rows("own 5 404"), "keep own", "has not got", ""},
+		{"nobody has it, nothing follows", func(w *Wish) { w.InForce = []source.Source{src("own")} }, rows("own 5 404", "a 9 r"), "own,a", "answered 404", ""},
 		{"nothing known", func(w *Wish) { w.InForce = nil }, rows("a 9 r"), "a", "nothing is in force", ""},
 	}
 	for _, tt := range tests {
@@ -128,7 +138,7 @@ func TestKeep(t *testing.T) {
 				}
 			}
 			for _, s := range got.Sources {
-				if !got.Kept && !slices.ContainsFunc(tt.rows, func(r detect.Row) bool { return r.OK && r.Source.URL == s.URL }) {
+				if !got.Kept && !slices.ContainsFunc(tt.rows, func(r detect.Row) bool { return (r.OK || r.Absent) && r.Source.URL == s.URL }) {
 					t.Errorf("chose %s, which did not answer", s.ID)
 				}
 			}

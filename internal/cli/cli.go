@@ -4,12 +4,15 @@ package cli
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,11 +63,17 @@ func Main(ctx context.Context, p Process) (code int) {
 		p.Dialer = &egress.Dialer{}
 	}
 	m := &program{Process: p, env: environment(p.Environ, p.OS)}
+	// decided before anything is parsed, so that a shell that evaluates our lines fails with bad use, too
+	m.shellLines = len(p.Args) > 0 && (p.Args[0] == "setup" || p.Args[0] == "restore") && !github.Detect(m.env) &&
+		!slices.Contains(p.Args, "--format=json") && !strings.Contains(strings.Join(p.Args, " "), "--format json")
 	root := m.root()
 	root.SetArgs(p.Args)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil {
+		return m.interrupted(context.Cause(ctx))
+	}
 	if err == nil {
 		return int(problem.Clean)
 	}
@@ -72,8 +81,28 @@ func Main(ctx context.Context, p Process) (code int) {
 	if !errors.As(err, &known) && !m.started { // cobra's own: an unknown command, flag or argument
 		err = problem.New(problem.Usage, "", "run goproxy-action --help", "%s", source.Plain(err.Error(), 300))
 	}
-	m.complain(err)
-	return int(problem.CodeOf(err))
+	if !m.reported {
+		report.Error(m.Stderr, err)
+	}
+	return m.fail(int(problem.CodeOf(err)))
+}
+
+// interrupted says that a signal ended the run. The exit code is the shell's for a process that the signal ended.
+func (m *program) interrupted(cause error) int {
+	code := 143 // SIGTERM
+	if strings.Contains(cause.Error(), "interrupt") {
+		code = 130
+	}
+	fmt.Fprintf(m.Stderr, "goproxy-action: ended before it was finished: %s\n", source.Plain(cause.Error(), 100))
+	return m.fail(code)
+}
+
+// fail makes a shell fail that evaluates what we print.
+func (m *program) fail(code int) int {
+	if m.shellLines {
+		fmt.Fprintf(m.Stdout, "(exit %d)\n", code)
+	}
+	return code
 }
 
 // environment is the last value of each variable; on Windows names are told apart without case.
@@ -117,7 +146,6 @@ Exit codes: 0 clean, 1 violations of policy, 2 bad use or configuration, 3 the n
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) { m.started = true },
 	}
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	root.AddCommand(m.setup(), m.check(), m.detect(), m.restore(), m.version())
 	return root
 }
@@ -155,15 +183,18 @@ func (m *program) client() *http.Client {
 	return &http.Client{Transport: run.Transport(m.Dialer, m.env)}
 }
 
-// flags adds the flags of the table of settings.
-func flags(cmd *cobra.Command) {
+// flags adds the flags of the table of settings, without those that mean nothing to the command.
+func flags(cmd *cobra.Command, without ...string) {
 	for _, s := range config.Settings() {
-		if s.Flag != "" {
+		if s.Flag != "" && !slices.Contains(without, s.Name) {
 			doc := s.Doc
 			if s.Default != "" {
 				doc += " (default " + s.Default + ")"
 			}
 			cmd.Flags().String(s.Flag, "", doc)
+			if len(s.Allowed) > 0 {
+				_ = cmd.RegisterFlagCompletionFunc(s.Flag, cobra.FixedCompletions(s.Allowed, cobra.ShellCompDirectiveNoFileComp))
+			}
 		}
 	}
 }
@@ -196,7 +227,6 @@ func (m *program) setup() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		m.shellLines = m.front.Name == "shell" && *f == "text"
 		if m.front.Name == "shell" && *f == "json" {
 			m.front.Export, m.front.Where = nil, "nowhere: with --format json they are only shown"
 		}
@@ -234,7 +264,7 @@ func (m *program) check() *cobra.Command {
 
 func (m *program) detect() *cobra.Command {
 	cmd := &cobra.Command{Use: "detect [DIR]", Short: "Measure the network and every known source", Args: cobra.MaximumNArgs(1)}
-	flags(cmd)
+	flags(cmd, "probe", "mode")
 	f := format(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := known(*f); err != nil {
@@ -259,8 +289,7 @@ func (m *program) restore() *cobra.Command {
 			return err
 		}
 		var print func([]inject.Change, []string) error
-		if m.front.Name == "shell" {
-			m.shellLines = true
+		if m.shellLines {
 			print = func(set []inject.Change, unset []string) error {
 				lines, err := shell.Lines(set, unset)
 				if err == nil {
@@ -279,10 +308,19 @@ func (m *program) restore() *cobra.Command {
 }
 
 func (m *program) version() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs}
+	f := format(cmd)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := known(*f); err != nil {
+			return err
+		}
+		if *f == "json" {
+			return json.NewEncoder(m.Stdout).Encode(map[string]string{"version": m.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+		}
 		_, err := fmt.Fprintln(m.Stdout, "goproxy-action "+m.Version)
 		return err
-	}}
+	}
+	return cmd
 }
 
 // show renders an outcome: results on stdout, except where stdout is evaluated by a shell or read by the runner.
@@ -305,16 +343,19 @@ func (m *program) show(o report.Outcome, format string, err error) error {
 	if o.Command == "setup" && format == "text" {
 		out, style.Color = m.Stderr, m.color(m.StderrTerminal)
 	}
-	var e error
 	if format == "json" {
-		e = report.JSON(out, o)
-	} else {
-		e = report.Text(out, o, style)
-		m.reported = true
+		if e := report.JSON(out, o); e != nil {
+			return problem.New(problem.Usage, "write the report", "make the output writable", "%w", e)
+		}
+		return err
 	}
-	if e != nil && err == nil {
-		err = problem.New(problem.Usage, "write the report", "make the output writable", "%w", e)
+	if err != nil && o.Decision == nil && o.Detect == nil {
+		return err // there is nothing to report but the error
 	}
+	if e := report.Text(out, o, style); e != nil {
+		return problem.New(problem.Usage, "write the report", "make the output writable", "%w", e)
+	}
+	m.reported = true
 	return err
 }
 
@@ -339,14 +380,4 @@ func (m *program) writeReport(o report.Outcome) error {
 		return err
 	}
 	return m.front.Output("report", path)
-}
-
-// complain says what went wrong and what to do next, and makes an evaluating shell fail.
-func (m *program) complain(err error) {
-	if !m.reported {
-		report.Error(m.Stderr, err)
-	}
-	if m.shellLines {
-		fmt.Fprintf(m.Stdout, "(exit %d)\n", int(problem.CodeOf(err)))
-	}
 }

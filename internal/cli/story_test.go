@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -71,6 +73,11 @@ type ended struct {
 // run starts the program as a process would be; DIR in args is the checkout.
 func (s *stage) run(args ...string) ended {
 	s.t.Helper()
+	return s.runIn(context.Background(), args...)
+}
+
+func (s *stage) runIn(ctx context.Context, args ...string) ended {
+	s.t.Helper()
 	var out, errs bytes.Buffer
 	for i, a := range args {
 		if a == "DIR" {
@@ -81,7 +88,7 @@ func (s *stage) run(args ...string) ended {
 	for k, v := range s.env {
 		environ = append(environ, k+"="+v)
 	}
-	code := cli.Main(context.Background(), cli.Process{Args: args, Environ: environ, Stdout: &out, Stderr: &errs, OS: "linux", Version: "test",
+	code := cli.Main(ctx, cli.Process{Args: args, Environ: environ, Stdout: &out, Stderr: &errs, OS: "linux", Version: "test",
 		Policies: policy.FS(), Public: s.world.CA.Pool(),
 		Dialer: &egress.Dialer{Resolve: s.world.Resolve, Dial: s.world.Dial, Roots: s.world.CA.Pool()}})
 	return ended{code, out.String(), errs.String()}
@@ -167,6 +174,14 @@ func (s *stage) eval(lines string, names ...string) map[string]string {
 		out[n] = string(data)
 	}
 	return out
+}
+
+// A broken lock file does not keep the network from being looked at.
+func TestDetectInABrokenCheckout(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.file("package-lock.json", "{")
+	s.run("detect", "DIR").want(t, 0, []string{"official.test", "package-lock.json:1:"}, nil)
 }
 
 // Lines that deny make an evaluating shell fail.
@@ -490,6 +505,33 @@ func TestPullRequestCannotWeakenItsGate(t *testing.T) {
 		t.Errorf("the token is shown:\n%s%s", e.stdout, e.stderr)
 	}
 
+	// neither by a configuration below the repository's root, nor from a branch that is older than the base's, nor by a
+	// link whose target alone changes: the base's own is asked for
+	api.Head = "2222222222222222222222222222222222222222"
+	for name, play := range map[string]func(){
+		"below the root": func() {
+			s.env["GITHUB_WORKSPACE"], s.env["INPUT_DIRECTORY"] = s.dir, filepath.Join(s.dir, "app")
+			for _, f := range []string{".goproxy/config.yaml", "package.json", "package-lock.json"} {
+				data, err := os.ReadFile(filepath.Join(s.dir, f))
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.file("app/"+f, string(data))
+			}
+			api.SetFile(sha, "app/.goproxy/config.yaml", string(config)+"mode: enforce\n")
+			api.SetChanged(7, "app/.goproxy/config.yaml", "app/package-lock.json")
+		},
+		"older branch": func() { api.SetChanged(7, "package-lock.json") },
+	} {
+		s.env["GITHUB_WORKSPACE"], s.env["INPUT_DIRECTORY"] = s.dir, s.dir
+		play()
+		e := s.run("setup")
+		if e.code != 1 || !strings.Contains(e.stdout, "LCK002") {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	s.env["INPUT_DIRECTORY"] = s.dir
+
 	// without the base commit nothing is decided in its favour
 	s.world.Serve("api.github.com", http.NotFoundHandler())
 	s.run("setup").want(t, 2, nil, []string{"base commit"})
@@ -512,7 +554,7 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("dialled all the same: %d requests", n)
 	}
 	s.run("check", "DIR").want(t, 1, []string{"SRC003"}, nil)
-	s.run("check", "DIR", "--offline").want(t, 0, []string{"not asked"}, nil)
+	s.run("check", "DIR", "--offline").want(t, 0, []string{"Not asked"}, nil)
 
 	s = newStage(t)
 	config(s, "trusted: {addresses: [192.0.2.0/24]}\n")
@@ -524,7 +566,7 @@ func TestAddresses(t *testing.T) {
 	s.env["HTTPS_PROXY"] = p.URL()
 	config(s, "trusted: {addresses: [192.0.2.0/24]}\n")
 	s.run("setup", "DIR").want(t, 0, nil, nil)
-	s.run("check", "DIR").want(t, 0, []string{"1 note"}, nil)
+	s.run("check", "DIR").want(t, 0, []string{"SRC003", "behind"}, nil)
 	s.file(".goproxy/config.yaml", "official: {npm: https://npm.official.test}\nchecksum-database: {keys: [\""+s.proxy.VerifierKey()+"\"]}\ntrusted: {addresses: [192.0.2.0/24], require-address: true}\n")
 	s.run("setup", "DIR").want(t, 3, []string{"(exit 3)"}, []string{"SRC003"})
 }
@@ -540,12 +582,71 @@ func TestProxyOfTheConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.file(".goproxy/config.yaml", string(data)+"proxy:\n  https: "+p.URL()+"\n  no-proxy: [.corp.test]\n")
+	s.world.Serve("github.com", http.NotFoundHandler())
 	s.env["NO_PROXY"], s.env["GIT_CONFIG_COUNT"] = "inside.test", "1"
 	e := s.run("setup", "DIR")
 	e.want(t, 0, []string{"export HTTPS_PROXY='http://ci:hush@", "export https_proxy='http://ci:hush@", "export no_proxy='inside.test,",
 		".corp.test", "export GIT_CONFIG_COUNT='2'", "export GIT_CONFIG_KEY_1='http.https://github.com/.proxy'"}, []string{"proxied", "http://***@"})
 	if strings.Contains(e.stderr, "hush") {
 		t.Errorf("the password is shown:\n%s", e.stderr)
+	}
+}
+
+// A proxy of the configuration through which nothing answers is not handed over.
+func TestDeadProxyOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	for _, tools := range []string{"go", "git"} {
+		s := newStage(t)
+		s.file(".goproxy/config.yaml", "tools: ["+tools+"]\nproxy: {https: \"http://ci:hush@127.0.0.1:1\"}\n")
+		e := s.run("setup", "DIR")
+		e.want(t, 3, []string{"(exit 3)"}, []string{"nothing answers through the proxy", "connection refused"})
+		if strings.Contains(e.stdout, "export") || strings.Contains(e.stderr+e.stdout, "hush") {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// A list in force is judged as the go command walks it.
+func TestListInForce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.world.Serve("private.test", http.NotFoundHandler())
+	s.env["GOPROXY"] = "https://private.test,https://official.test,direct"
+	s.run("setup", "DIR").want(t, 0, nil, []string{"nothing changed"})
+	s.env["GOPROXY"] = "https://private.test,https://dead.test"
+	e := s.run("setup", "DIR")
+	e.want(t, 0, []string{"export GOPROXY='https://private.test,https://"}, nil)
+	s.env["GOPROXY"] = "https://private.test,off"
+	e = s.run("setup", "DIR")
+	e.want(t, 3, nil, []string{"off"})
+	if strings.Contains(e.stdout, "official.test") {
+		t.Errorf("off is opened: %s", e.stdout)
+	}
+}
+
+// A shell that evaluates the lines fails with bad use too; a program that reads JSON gets no shell lines.
+func TestBadUseFailsTheShell(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	for _, args := range [][]string{{"setup", "--bogus"}, {"setup", "a", "b"}, {"setup", "--format", "yaml"}, {"restore", "--bogus"}} {
+		s.run(args...).want(t, 2, []string{"(exit 2)\n"}, nil)
+	}
+	if e := s.run("setup", "nowhere", "--format", "json"); e.code != 2 || strings.Contains(e.stdout, "(exit") {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A signal is no bug.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.world.Silent("official.test")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(100*time.Millisecond, func() { cancel(errors.New("interrupt signal received")) })
+	e := s.runIn(ctx, "setup", "DIR")
+	e.want(t, 130, nil, []string{"interrupt"})
+	if strings.Contains(e.stdout, "export") || strings.Contains(e.stderr, "bug") {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -39,6 +39,7 @@ func (d Data) document(tuned map[string]string) (map[string]any, error) {
 	return map[string]any{reserved: map[string]any{
 		"builtin": builtin, "trusted": trusted, "trusted_set": set, "tuned": severities,
 		"addresses": addresses, "addresses_set": d.AddressesSet, "require_address": d.RequireAddress,
+		"direct_denied": d.DirectDenied,
 	}}, nil
 }
 

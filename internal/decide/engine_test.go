@@ -61,10 +61,12 @@ func ill() Input {
 	in.Sources = append(in.Sources,
 		Source{Place: PlaceOf("http://proxy.test:8080/go"), ID: "proxy.test", Ecosystem: "go", Role: "module-proxy", Origin: "runner", Addresses: "known", IPs: []string{"198.51.100.9"}, Setting: "GOPROXY"},
 		Source{Place: PlaceOf("https://user@a@b/"), Ecosystem: "go", Role: "module-proxy", Origin: "runner", Addresses: "not-asked", Setting: "GOPROXY"},
+		Source{Place: PlaceOf("https://goproxy.cn:8443"), ID: "goproxy.cn:8443", Ecosystem: "go", Role: "module-proxy", Origin: "user", Via: "direct", Addresses: "no-answer", Setting: "GOPROXY"},
 		Source{Place: PlaceOf("https://npm.evil.test/"), ID: "npm.evil.test", Ecosystem: "npm", Role: "registry", Origin: "change", Addresses: "behind-proxy", Setting: "registry", Position: at(".npmrc", 1, 10)})
 	in.Settings = append(in.Settings,
 		Setting{Ecosystem: "npm", Name: "registry", Value: "https://npm.evil.test/", Place: place("https://npm.evil.test/"), Origin: "change", From: ".npmrc", Position: at(".npmrc", 1, 10)},
 		Setting{Ecosystem: "npm", Name: "@corp:registry", Value: "http://u:p@npm.corp.test", Place: place("http://u:p@npm.corp.test"), Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 2, 16)},
+		Setting{Ecosystem: "npm", Name: "@team:registry", Value: "https://${TEAM}.test/", Place: &Place{Broken: "holds a variable, which is not expanded here"}, Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 5, 16)},
 		Setting{Ecosystem: "npm", Name: "strict-ssl", Value: "false", Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 3, 1)},
 		Setting{Ecosystem: "npm", Name: "cafile", Value: "ca.pem", Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 4, 1)},
 		Setting{Ecosystem: "npm", Name: "NODE_TLS_REJECT_UNAUTHORIZED", Value: "0", Origin: "runner", From: "NODE_TLS_REJECT_UNAUTHORIZED"})
@@ -82,7 +84,7 @@ func ill() Input {
 			{Name: "GONOPROXY", Pattern: "corp", Hostless: true, From: env("GONOPROXY")},
 			{Name: "GOINSECURE", Pattern: "corp.test", From: env("GOINSECURE")},
 		},
-		Flags:   []Flag{{Name: "insecure", From: env("GOFLAGS")}, {Name: "mod", Value: "mod", From: env("GOFLAGS")}},
+		Flags:   []Flag{{Name: "insecure", From: env("GOFLAGS")}, {Name: "mod", Value: "mod", From: env("GOFLAGS")}, {Broken: "word 3 is not a flag", From: env("GOFLAGS")}},
 		Modules: Switch{Value: "off", From: env("GO111MODULE")},
 		Replaces: []Replace{
 			{Module: "a.test/x", Target: "../../x", Kind: "local", Outside: true, Origin: "checkout", Position: at("go.mod", 9, 1)},
@@ -123,7 +125,7 @@ func lines(found []Finding) string {
 // What users read, of every rule. The order is the report's.
 func TestFindings(t *testing.T) {
 	t.Parallel()
-	data := Data{Builtin: builtin, Addresses: []string{"192.0.2.0/24"}, AddressesSet: true}
+	data := Data{Builtin: builtin, Addresses: []string{"192.0.2.0/24"}, AddressesSet: true, DirectDenied: true}
 	e := engine(t, data, Options{})
 	if found := eval(t, e, well()); len(found) > 0 {
 		t.Errorf("where all is well, the rules object:\n%s", lines(found))

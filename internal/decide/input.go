@@ -100,7 +100,8 @@ type Go struct {
 	Modules Switch `json:"modules"`
 	// Replaces are the replace directives of all go.mod and go.work files.
 	Replaces []Replace `json:"replaces"`
-	// Unsummed are requirements that are not replaced, are no module of the workspace, and have no line in go.sum.
+	// Unsummed are requirements that are not replaced, are no module of the workspace, are not vendored, and have no line
+	// in go.sum. Where the go.sum of a workspace above the checkout may have the lines, none are told.
 	Unsummed []Unsummed `json:"unsummed"`
 }
 
@@ -160,6 +161,8 @@ type Flag struct {
 	// Name is without dashes; Value is empty where there is none.
 	Name  string `json:"name"`
 	Value string `json:"value"`
+	// Broken is why the rest of GOFLAGS cannot be read, Name and Value then being empty; empty for a flag that can.
+	Broken string `json:"broken"`
 	From
 }
 
@@ -184,6 +187,9 @@ type Replace struct {
 	Foreign bool `json:"foreign"`
 	// Host is of the target module.
 	Host string `json:"host"`
+	// Key is the directive with its file, "replace svc/go.mod example.com/a@v1 => ../lib", by which it is found again in
+	// another commit. Policies do not see it.
+	Key string `json:"-"`
 	// Origin is base, checkout or change.
 	Origin string `json:"origin"`
 	lockfile.Position
@@ -239,4 +245,6 @@ type Data struct {
 	Addresses      []string `json:"addresses"`
 	AddressesSet   bool     `json:"addresses_set"`
 	RequireAddress bool     `json:"require_address"`
+	// DirectDenied is true where the user's configuration does not let downloads end at version control hosts.
+	DirectDenied bool `json:"direct_denied"`
 }

@@ -2,7 +2,9 @@ package detect_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -287,6 +289,38 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// A redirect never leads down to plain http, or into this network; and what a proxy echoes is not shown.
+func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
+	w := upstreamtest.NewWorld(t)
+	w.Serve("down.test", upstreamtest.RedirectPortal("http://login.test/"))
+	w.Serve("inside.test", upstreamtest.RedirectPortal("https://169.254.169.254/"))
+	w.Serve("login.test", good())
+	r := detect.Measure(context.Background(), detect.Options{Dialer: dialer(w), Now: []detect.Target{target("down", "https://down.test"), target("inside", "https://inside.test")}})
+	for i, want := range []string{"redirects to plain http", "redirects to an address of this network"} {
+		if r.Rows[i].OK || !strings.Contains(r.Rows[i].Reason, want) {
+			t.Errorf("row %+v, want %q", r.Rows[i], want)
+		}
+	}
+	if w.Hits("login.test") != 0 {
+		t.Error("followed to plain http")
+	}
+	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "HTTP/1.1 502 %s\r\nContent-Length: 0\r\n\r\n", strings.TrimPrefix(r.Header.Get("Proxy-Authorization"), "Basic "))
+	}))
+	defer echo.Close()
+	r = detect.Measure(context.Background(), detect.Options{Dialer: dialer(w), Now: []detect.Target{target("a", "https://a.test")},
+		Settings: settings("HTTPS_PROXY", strings.Replace(echo.URL, "http://", "http://ci:hush@", 1))})
+	if strings.Contains(r.Rows[0].Reason+strings.Join(r.Evidence, ""), "Y2k6aHVzaA") {
+		t.Errorf("shows what the proxy echoes: %s", r.Rows[0].Reason)
+	}
+}
+
 func TestProxySettings(t *testing.T) {
 	t.Parallel()
 	s := settings("HTTPS_PROXY", "http://ci:s3cret@a:1", "https_proxy", "http://b:2", "NO_PROXY", "inside.test")
@@ -304,8 +338,8 @@ func TestProxySettings(t *testing.T) {
 	}
 	for _, bad := range []string{"http://ci:pa/ss@h:1", "ftp://h", "http://", "http://ci:p#q@h:1", "http://ci:s3cret@h:1/x"} {
 		s := settings("HTTPS_PROXY", bad)
-		if _, err := s.For("https://x.test"); err == nil || len(s.Notes) != 1 || strings.Contains(s.Notes[0]+err.Error(), "s3cret") {
-			t.Errorf("%s: %v, notes %q", bad, err, s.Notes)
+		if _, err := s.For("https://x.test"); err == nil || s.Broken == nil || strings.Contains(s.Broken.Error()+err.Error(), "s3cret") {
+			t.Errorf("%s: %v, broken %v", bad, err, s.Broken)
 		}
 	}
 	if s := settings("HTTPS_PROXY", "proxy:3128"); s.Proxies()[0].URL != "http://proxy:3128" {

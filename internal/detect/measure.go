@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -203,23 +204,40 @@ func (m *measurement) ask(ctx context.Context, j job) (Row, egress.Seen) {
 	trace := new(egress.Trace)
 	client, closeIdle := m.Dialer.Client(j.proxy, trace)
 	defer closeIdle()
-	client.CheckRedirect = func(_ *http.Request, via []*http.Request) error {
-		if len(via) > maxRedirects {
-			return errors.New("too many redirects")
-		}
-		return nil
-	}
+	client.CheckRedirect = redirect
 	began := time.Now()
 	verdict, err := j.target.Check(ctx, m.fetch(client, j.target.Source.URL))
 	seen := trace.Seen()
 	row.Name, row.Connect, row.TLS, row.FirstByte, row.IPs = seen.Name, seen.Connect, seen.TLS, seen.FirstByte, seen.IPs
 	if err != nil {
 		row.Fault, row.Reason = explain(err, seen, j, time.Since(began))
+		// a proxy or a source may have put what we sent it into its answer
+		secrets := source.Secrets(j.target.Source.URL)
+		if j.proxy != nil {
+			secrets = append(secrets, source.Secrets(j.proxy.String())...)
+		}
+		for _, s := range secrets {
+			row.Reason = strings.ReplaceAll(row.Reason, s, "***")
+		}
 		return row, seen
 	}
 	row.OK, row.Reason, row.Content, row.ChecksumDB, row.Fault = verdict.OK, verdict.Reason, verdict.Content, verdict.ChecksumDB, verdict.Fault
 	row.Absent = verdict.Absent
 	return row, seen
+}
+
+// redirect follows what an honest source does: a few steps, never down to plain http, never to an address that only
+// this machine or its network has.
+func redirect(request *http.Request, via []*http.Request) error {
+	switch ip, err := netip.ParseAddr(request.URL.Hostname()); {
+	case len(via) > maxRedirects:
+		return errors.New("redirects too often")
+	case via[0].URL.Scheme == "https" && request.URL.Scheme != "https":
+		return errors.New("redirects to plain http")
+	case err == nil && (ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified()) && request.URL.Hostname() != via[0].URL.Hostname():
+		return errors.New("redirects to an address of this network")
+	}
+	return nil
 }
 
 // fetch binds a client to one source: the source's credentials go to the source's own host only.
@@ -291,6 +309,8 @@ func explain(err error, seen egress.Seen, j job, waited time.Duration) (Fault, s
 			return OtherFault, whose + "the connection was cut"
 		}
 		return fault, whose + "the connection was cut"
+	case timeout(err) && len(seen.IPs) == 0 && j.proxy == nil:
+		return NameFault, "the name server does not answer"
 	case timeout(err):
 		if seen.Connected {
 			return SilentFault, fmt.Sprintf("connected, then no answer within %s", waited.Round(100*time.Millisecond))
@@ -309,8 +329,10 @@ func schemes(values []string) string {
 	var names []string
 	for _, v := range values {
 		name, _, _ := strings.Cut(v, " ")
-		if name = source.Plain(name, 20); name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
+		for _, known := range []string{"Basic", "Digest", "NTLM", "Negotiate", "Kerberos", "Bearer"} {
+			if strings.EqualFold(name, known) && !slices.Contains(names, known) {
+				names = append(names, known)
+			}
 		}
 	}
 	if len(names) == 0 {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/net/http/httpproxy"
 
+	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
 )
 
@@ -14,8 +15,10 @@ import (
 type Settings struct {
 	// HTTPS, HTTP and NoProxy are raw and may hold secrets.
 	HTTPS, HTTP, NoProxy Setting
-	// Notes are what is odd about them: two spellings that differ, a value that cannot be parsed.
+	// Notes are what is odd about them: two spellings that differ.
 	Notes []string
+	// Broken is a *problem.Problem of code Usage for a proxy whose address cannot be parsed; nil where all can.
+	Broken error
 }
 
 // Setting is one value with its origin, a variable's name or the name of a setting of this program.
@@ -25,7 +28,7 @@ type Setting struct {
 
 // ProxySettings reads the proxy variables as the go command does: upper case wins over lower case, which is the other
 // way round in curl and in GitHub's toolkit; where the two differ a note says so. A wish of the user's configuration
-// (Value not empty) beats the environment; a wished NO_PROXY is added to the environment's.
+// (Value not empty) beats the environment; a wished NO_PROXY is added to the environment's, and the two spellings of NO_PROXY to each other.
 func ProxySettings(lookup func(string) (string, bool), wishHTTPS, wishHTTP, wishNo Setting) Settings {
 	var s Settings
 	read := func(name string, wish Setting) Setting {
@@ -39,6 +42,8 @@ func ProxySettings(lookup func(string) (string, bool), wishHTTPS, wishHTTP, wish
 			return Setting{}
 		case upper == "":
 			return Setting{lower, strings.ToLower(name)}
+		case lower != "" && lower != upper && name == "NO_PROXY":
+			return Setting{upper + "," + lower, name + " and " + strings.ToLower(name)}
 		case lower != "" && lower != upper:
 			s.Notes = append(s.Notes, fmt.Sprintf("%s and %s differ: Go and yarn follow the first, curl, git and pip the second; set both to the same value",
 				name, strings.ToLower(name)))
@@ -57,8 +62,8 @@ func ProxySettings(lookup func(string) (string, bool), wishHTTPS, wishHTTP, wish
 	}
 	for _, p := range []Setting{s.HTTPS, s.HTTP} {
 		if p.Value != "" {
-			if _, err := parseProxy(p.Value); err != nil {
-				s.Notes = append(s.Notes, fmt.Sprintf("%s %v", p.Origin, err))
+			if _, err := parseProxy(p.Value); err != nil && s.Broken == nil {
+				s.Broken = problem.New(problem.Usage, p.Origin, "write http://name:password@host:port, with @ : / # and % in the password percent-encoded", "%w", err)
 			}
 		}
 	}
@@ -81,7 +86,10 @@ func shownProxy(raw string) string {
 	if !strings.Contains(raw, "://") {
 		raw = "http://" + raw
 	}
-	return source.Plain(source.Redact(raw), 200)
+	if at := strings.LastIndexByte(raw, '@'); at >= 0 { // whatever the password is made of
+		raw = raw[:strings.Index(raw, "://")+3] + "***" + raw[at:]
+	}
+	return source.Plain(raw, 200)
 }
 
 // For is the proxy that a request to rawurl goes through; nil means directly. Loopback is always direct.
@@ -123,7 +131,7 @@ func parseProxy(raw string) (*url.URL, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || strings.ContainsAny(u.Hostname(), "@ ") || (u.Path != "" && u.Path != "/") || u.Fragment != "" || u.RawQuery != "" {
-		return nil, fmt.Errorf("is no address of a proxy: write http://name:password@host:port, with @ : / # and %% in the password percent-encoded")
+		return nil, fmt.Errorf("is no address of a proxy")
 	}
 	switch u.Scheme {
 	case "http", "https", "socks5", "socks5h":

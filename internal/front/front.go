@@ -38,6 +38,8 @@ type Front struct {
 	Summary func(o report.Outcome) error
 	// Base finds the commit that a change is measured against. It is nil where there is none.
 	Base func(ctx context.Context) (*Base, error)
+	// Workspace is the directory below which a checkout may not lead out by a link; empty where there is none.
+	Workspace string
 	// TempDir is where generated files may go; empty means the system's.
 	TempDir string
 	// StateDir is where hints for later runs may be kept; empty means nowhere.

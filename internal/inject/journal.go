@@ -97,28 +97,11 @@ func ReadJournal(path string) (Journal, error) {
 	if !filepath.IsAbs(path) {
 		return Journal{}, refuse(path, "its path is not absolute")
 	}
-	for _, p := range []string{filepath.Dir(path), path} {
-		info, err := os.Lstat(p)
-		if errors.Is(err, fs.ErrNotExist) {
-			return Journal{}, fs.ErrNotExist
-		}
-		if err != nil {
-			return Journal{}, refuse(path, err.Error())
-		}
-		if err := private(info); err != nil {
-			return Journal{}, refuse(p, err.Error())
-		}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return Journal{}, refuse(path, err.Error())
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return Journal{}, refuse(path, "it is no regular file")
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxJournal))
-	if err != nil {
+	data, err := ReadPrivate(path, maxJournal)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Journal{}, fs.ErrNotExist
+	case err != nil:
 		return Journal{}, refuse(path, err.Error())
 	}
 	var j Journal
@@ -126,6 +109,34 @@ func ReadJournal(path string) (Journal, error) {
 		return Journal{}, refuse(path, "it is no journal of this version")
 	}
 	return j, nil
+}
+
+// Private fails where another user could have written the file or directory at path: it must be this user's, no link,
+// and closed to others. The error is fs.ErrNotExist where there is none.
+func Private(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	return private(info)
+}
+
+// ReadPrivate reads a regular file of at most limit bytes that, like its directory, only this user can have written.
+func ReadPrivate(path string, limit int64) ([]byte, error) {
+	for _, p := range []string{filepath.Dir(path), path} {
+		if err := Private(p); err != nil {
+			return nil, err
+		}
+	}
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() { // a pipe would keep the open waiting
+		return nil, errors.New("it is no regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 func refuse(path, why string) error {

@@ -19,10 +19,11 @@ const (
 	// MaxFile bounds one file. The largest lock files of public repositories have some 20 MB.
 	MaxFile = 64 << 20
 	// maxDepth, maxDirs and maxFiles bound the walk: a checkout may be made to keep us busy. Kubernetes has about
-	// 5,000 directories outside vendor, and 40 module files.
-	maxDepth = 12
-	maxDirs  = 50_000
-	maxFiles = 2_000
+	// 5,000 directories outside vendor, and 40 module files. What lies beyond is never passed over in silence: it is an
+	// error.
+	maxDepth = 24
+	maxDirs  = 100_000
+	maxFiles = 20_000
 )
 
 // skipped directories hold what somebody else installed or what no tool reads as a module of this repository.
@@ -48,26 +49,47 @@ type Checkout struct {
 	replaced map[string][]byte
 	// Notes say what the walk left out.
 	Notes []string
+	// Fence is the outermost directory that the author of the checkout may have written: the checkout itself, or the
+	// repository or workspace that it lies in. Nothing below it is started or believed as the machine's own.
+	Fence string
 }
 
 // Open opens dir and looks for files with the given base names in it, below hidden, vendored and test data directories
-// excepted. A missing directory is a Problem of code Usage.
-func Open(dir string, names ...string) (*Checkout, error) {
+// excepted. Where within is not empty and dir lies below it by name, no link on the way may lead out of within. A
+// missing directory, and one that is too large to look through, is a Problem of code Usage.
+func Open(dir, within string, names ...string) (*Checkout, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, problem.New(problem.Usage, dir, "give the directory of the checkout", "%w", err)
 	}
-	root, err := os.OpenRoot(abs)
+	root, err := openRoot(abs, within)
 	if err != nil {
-		return nil, problem.New(problem.Usage, dir, "give a directory that exists and can be read", "%w", plain(err))
+		return nil, problem.New(problem.Usage, dir, "give a directory that exists, can be read, and is no link out of the workspace", "%w", plain(err))
 	}
-	c := &Checkout{dir: abs, root: root}
+	c := &Checkout{dir: abs, root: root, Fence: abs}
 	wanted := map[string]bool{}
 	for _, n := range names {
 		wanted[n] = true
 	}
-	c.walk(wanted)
+	if err := c.walk(wanted); err != nil {
+		root.Close()
+		return nil, err
+	}
 	return c, nil
+}
+
+func openRoot(abs, within string) (*os.Root, error) {
+	if within != "" {
+		if rel, err := filepath.Rel(within, abs); err == nil && filepath.IsLocal(rel) {
+			outer, err := os.OpenRoot(within)
+			if err != nil {
+				return nil, err
+			}
+			defer outer.Close()
+			return outer.OpenRoot(rel)
+		}
+	}
+	return os.OpenRoot(abs)
 }
 
 // Dir is the absolute path of the checkout.
@@ -76,18 +98,37 @@ func (c *Checkout) Dir() string { return c.dir }
 // Close releases the directory.
 func (c *Checkout) Close() error { return c.root.Close() }
 
-func (c *Checkout) walk(wanted map[string]bool) {
+// walk looks through the directories, those behind links last and only where they lie in the checkout: a tool that is
+// started there follows them, too.
+func (c *Checkout) walk(wanted map[string]bool) error {
 	type place struct {
 		path  string
 		depth int
 	}
-	queue, dirs := []place{{".", 0}}, 0
-	for len(queue) > 0 {
-		p := queue[0]
-		queue = queue[1:]
+	real, err := filepath.EvalSymlinks(c.dir)
+	if err != nil {
+		return problem.New(problem.Usage, c.dir, "give a directory that exists and can be read", "%w", plain(err))
+	}
+	seen := map[string]bool{".": true}
+	queue, links, dirs := []place{{".", 0}}, []place(nil), 0
+	for len(queue)+len(links) > 0 {
+		var p place
+		if len(queue) > 0 {
+			p, queue = queue[0], queue[1:]
+		} else {
+			p, links = links[0], links[1:]
+			target, err := filepath.EvalSymlinks(filepath.Join(c.dir, filepath.FromSlash(p.path)))
+			if err != nil {
+				continue // leads nowhere
+			}
+			rel, err := filepath.Rel(real, target)
+			if info, e := os.Stat(target); err != nil || !filepath.IsLocal(rel) || e != nil || !info.IsDir() || seen[filepath.ToSlash(rel)] {
+				continue
+			}
+			seen[filepath.ToSlash(rel)] = true
+		}
 		if dirs++; dirs > maxDirs {
-			c.Notes = append(c.Notes, fmt.Sprintf("only the first %d directories were looked through", maxDirs))
-			return
+			return problem.New(problem.Usage, c.dir, "check a smaller directory", "has more than %d directories", maxDirs)
 		}
 		d, err := c.root.Open(p.path)
 		if err != nil {
@@ -103,25 +144,26 @@ func (c *Checkout) walk(wanted map[string]bool) {
 		slices.SortFunc(entries, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 		for _, e := range entries {
 			name := e.Name()
-			full := path.Join(p.path, name)
-			if e.IsDir() {
-				if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || skipped[name] {
-					continue
-				}
-				if p.depth >= maxDepth {
-					c.Notes = append(c.Notes, fmt.Sprintf("%s is too deep and was not looked through", full))
-					continue
-				}
-				queue = append(queue, place{full, p.depth + 1})
-			} else if wanted[name] {
+			next := place{path.Join(p.path, name), p.depth + 1}
+			hidden := strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || skipped[name]
+			switch {
+			case wanted[name] && !e.IsDir():
 				if len(c.files) >= maxFiles {
-					c.Notes = append(c.Notes, fmt.Sprintf("only the first %d files were read", maxFiles))
-					return
+					return problem.New(problem.Usage, c.dir, "check a smaller directory", "has more than %d files that package managers read", maxFiles)
 				}
-				c.files = append(c.files, full)
+				c.files = append(c.files, next.path)
+			case hidden:
+			case e.Type()&fs.ModeSymlink != 0:
+				links = append(links, next)
+			case e.IsDir() && next.depth > maxDepth:
+				return problem.New(problem.Usage, next.path, "check a smaller directory", "lies deeper than %d directories", maxDepth)
+			case e.IsDir():
+				seen[next.path] = true
+				queue = append(queue, next)
 			}
 		}
 	}
+	return nil
 }
 
 // Files are the paths of the files with that base name, the nearest to the root first.
@@ -151,7 +193,7 @@ func (c *Checkout) Files(name string) []string {
 // At is the checkout as another commit has it: the files of changed replace those on disk, a nil value means that the
 // commit does not have the file.
 func (c *Checkout) At(changed map[string][]byte) *Checkout {
-	return &Checkout{dir: c.dir, root: c.root, files: c.files, replaced: changed}
+	return &Checkout{dir: c.dir, root: c.root, files: c.files, replaced: changed, Fence: c.Fence}
 }
 
 // Read reads one regular file of at most limit bytes (0: MaxFile). The error is fs.ErrNotExist where there is none, and
@@ -208,6 +250,9 @@ func (w *sliceWriter) Write(p []byte) (int, error) {
 	w.data = append(w.data, p...)
 	return len(p), nil
 }
+
+// Linked tells whether the path leads through a symbolic link.
+func (c *Checkout) Linked(name string) bool { return c.linked(name) }
 
 // linked tells whether any part of the path is a symbolic link.
 func (c *Checkout) linked(name string) bool {

@@ -31,7 +31,7 @@ func TestWalk(t *testing.T) {
 	if err := os.Symlink(dir, filepath.Join(dir, "loop")); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Open(dir, "go.mod", "go.sum")
+	c, err := Open(dir, "", "go.mod", "go.sum")
 	if err != nil {
 		t.Fatal(err)
 	}

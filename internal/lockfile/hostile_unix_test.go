@@ -31,6 +31,14 @@ func TestReadHostile(t *testing.T) {
 	link("fine", "inside")
 	link("self", "self")
 	link(outside, "dir")
+	if err := os.MkdirAll(filepath.Join(dir, ".x/app"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".x/app/wanted"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	link(".x/app", "app")
+	link(".", "loop")
 	big, err := os.Create(filepath.Join(dir, "big"))
 	if err != nil {
 		t.Fatal(err)
@@ -43,9 +51,23 @@ func TestReadHostile(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	c, err := Open(dir)
+	c, err := Open(dir, "", "wanted", "secret")
 	if err != nil {
 		t.Fatal(err)
+	}
+	// a directory behind a link counts where it lies inside, since tools that are started there follow the link
+	if got := append(c.Files("wanted"), c.Files("secret")...); len(got) != 1 || got[0] != "app/wanted" {
+		t.Errorf("found %q", got)
+	}
+	// a workspace is not left by a link in the name of the directory
+	link(outside, "out")
+	if _, err := Open(filepath.Join(dir, "out"), dir); problem.CodeOf(err) != problem.Usage {
+		t.Errorf("a link out of the workspace: %v", err)
+	}
+	if in, err := Open(filepath.Join(dir, "app"), dir, "wanted"); err != nil || len(in.Files("wanted")) != 1 {
+		t.Errorf("a link inside the workspace: %v", err)
+	} else {
+		in.Close()
 	}
 	defer c.Close()
 	for name, want := range map[string]string{
@@ -69,7 +91,7 @@ func TestReadHostile(t *testing.T) {
 	if f, err := c.Read("fine", 0); err != nil || f.Linked {
 		t.Errorf("a file: %+v, %v", f, err)
 	}
-	if _, err := Open(filepath.Join(dir, "nowhere")); problem.CodeOf(err) != problem.Usage {
+	if _, err := Open(filepath.Join(dir, "nowhere"), ""); problem.CodeOf(err) != problem.Usage {
 		t.Errorf("no directory: %v", err)
 	}
 }

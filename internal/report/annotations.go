@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"path/filepath"
 
 	"github.com/org/goproxy-action/internal/decide"
@@ -30,37 +29,49 @@ type Annotation struct {
 	Message string
 }
 
-// Annotations are the active findings, one for each rule and file, and what kept the run from its end. Notes appear
-// only where they have a line to stand at. Where there are more than GitHub shows, the last of a level counts the rest.
-// In audit mode nothing is an error.
+// Annotations are the active findings, and what kept the run from its end, the gravest first; entries of one lock file
+// with the same fault are one. Each rule has its turn before any has a second, so that a rule with many findings leaves
+// room for the others: where there are more than GitHub shows, the last of a level counts the rest. Notes appear only
+// where they have a line to stand at. In audit mode nothing is an error.
 func Annotations(o Outcome) []Annotation {
 	var all []Annotation
 	for _, c := range troubles(o) {
 		all = append(all, Annotation{Level: levelError, Title: "goproxy-action", Message: withFix(plain(cause(c)), c.Hint)})
 	}
-	for _, l := range lines(o.Decision) {
-		a := Annotation{Title: "goproxy-action " + plain(l.ID), Message: withFix(plain(l.text())+l.more(), l.Fix)}
-		if filepath.IsLocal(l.File) {
-			a.File, a.Line, a.Column = bounded(l.File, 0), l.Line, l.Column
-		} else if l.File != "" {
-			a.Message = plain(l.place()) + ": " + a.Message
-		}
-		switch {
-		case l.word() == decide.Error, l.word() == decide.StatusUnknown && l.Severity == decide.Error:
-			a.Level = levelError
-			if o.Decision.Mode == decide.Audit {
-				a.Level = levelWarning
+	found, longest := blocks(o.Decision), 0
+	for _, b := range found {
+		longest = max(longest, len(b))
+	}
+	for turn := range longest {
+		for _, b := range found {
+			if turn < len(b) {
+				all = append(all, b[turn].annotation(o.Decision.Mode))
 			}
-		case l.word() == decide.Warning:
-			a.Level = levelWarning
-		case l.word() == decide.Note && a.File != "":
-			a.Level = levelNotice
-		default:
-			continue
 		}
-		all = append(all, a)
 	}
 	return capped(all)
+}
+
+// annotation has no level where the finding is not to be shown.
+func (l line) annotation(mode string) Annotation {
+	a := Annotation{Title: "goproxy-action " + plain(l.ID), Message: withFix(plain(l.text())+l.more(), l.Fix)}
+	if filepath.IsLocal(l.File) {
+		a.File, a.Line, a.Column = bounded(l.File, 0), l.Line, l.Column
+	} else if l.File != "" {
+		a.Message = plain(l.place()) + ": " + a.Message
+	}
+	switch word := l.word(); {
+	case word == decide.Error, word == decide.StatusUnknown && l.Severity == decide.Error:
+		a.Level = levelError
+		if mode == decide.Audit {
+			a.Level = levelWarning
+		}
+	case word == decide.Warning:
+		a.Level = levelWarning
+	case word == decide.Note && a.File != "":
+		a.Level = levelNotice
+	}
+	return a
 }
 
 func withFix(message, fix string) string {
@@ -70,21 +81,21 @@ func withFix(message, fix string) string {
 	return message + "\nfix: " + plain(fix)
 }
 
+// capped sorts by level, and leaves of each what GitHub shows.
 func capped(all []Annotation) []Annotation {
-	total, seen := map[string]int{}, map[string]int{}
-	for _, a := range all {
-		total[a.Level]++
-	}
 	var out []Annotation
-	for _, a := range all {
-		seen[a.Level]++
-		switch n := seen[a.Level]; {
-		case n < maxAnnotations, total[a.Level] == maxAnnotations:
-			out = append(out, a)
-		case n == maxAnnotations:
-			out = append(out, Annotation{Level: a.Level, Title: "goproxy-action",
-				Message: fmt.Sprintf("%s more in the log and the job summary", count(total[a.Level]-n+1, a.Level))})
+	for _, level := range []string{levelError, levelWarning, levelNotice} {
+		var some []Annotation
+		for _, a := range all {
+			if a.Level == level {
+				some = append(some, a)
+			}
 		}
+		if n := len(some); n > maxAnnotations {
+			some = append(some[:maxAnnotations-1], Annotation{Level: level, Title: "goproxy-action",
+				Message: count(n-maxAnnotations+1, level) + " more (all are in the JSON report)"})
+		}
+		out = append(out, some...)
 	}
 	return out
 }

@@ -94,7 +94,10 @@ type jsonChoice struct {
 	Why       string `json:"why"`
 }
 
+// jsonDecision is what was decided and why.
 type jsonDecision struct {
+	// Decision is allow, deny or error. It is error also where the policy allows and the run was not finished all the
+	// same (the key error then says why, its exit_code is not 0): an allow that did not come about is not an allow.
 	Decision string        `json:"decision"`
 	Mode     string        `json:"mode"`
 	Findings []jsonFinding `json:"findings"`
@@ -156,7 +159,7 @@ func JSON(w io.Writer, o Outcome) error {
 		document = struct {
 			jsonDecision
 			jsonEnd
-		}{decisionJSON(o.Decision), endJSON(o)}
+		}{decisionJSON(o), endJSON(o)}
 	case "restore":
 		document = struct {
 			jsonInjection
@@ -173,7 +176,7 @@ func JSON(w io.Writer, o Outcome) error {
 			jsonDecision
 			jsonInjection
 			jsonEnd
-		}{detected, planJSON(o), decisionJSON(o.Decision), injectionJSON(o), endJSON(o)}
+		}{detected, planJSON(o), decisionJSON(o), injectionJSON(o), endJSON(o)}
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -250,12 +253,13 @@ func planJSON(o Outcome) jsonPlan {
 }
 
 // decisionJSON says error where nothing was decided: no answer is never an allowance.
-func decisionJSON(d *decide.Decision) jsonDecision {
-	out := jsonDecision{Decision: decide.Failed.String(), Findings: []jsonFinding{}}
+func decisionJSON(o Outcome) jsonDecision {
+	out := jsonDecision{Decision: o.Verdict().String(), Findings: []jsonFinding{}}
+	d := o.Decision
 	if d == nil {
 		return out
 	}
-	out.Decision, out.Mode, out.Counts = d.Verdict.String(), d.Mode, d.Counts
+	out.Mode, out.Counts = d.Mode, d.Counts
 	for _, f := range d.Findings {
 		out.Findings = append(out.Findings, jsonFinding{
 			f.ID, f.Severity, f.Status, redact(f.Message), f.File, f.Line, f.Column, redact(f.Subject), redact(f.Fix),

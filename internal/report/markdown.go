@@ -65,24 +65,34 @@ func markdown(o Outcome, rows int) string {
 			m.WriteString("\n**fix:** " + prose(c.Hint) + "\n")
 		}
 	}
-	if found := lines(o.Decision); len(found) > 0 {
+	if found := blocks(o.Decision); len(found) > 0 {
 		t := m.table("Findings", "", "rule", "where", "what", "fix")
-		for _, l := range found {
-			t.row(prose(l.word()), code(l.ID), code(l.place()), joined(": ", code(l.about()), prose(l.Message))+l.more(), prose(l.Fix))
+		told := remedies{}
+		for _, b := range found {
+			for _, l := range b.shown() {
+				t.row(prose(l.word()), code(l.ID), code(l.place()), joined(": ", code(l.about()), prose(l.Message))+l.more(), prose(told.of(l)))
+			}
+			if rest := b.rest(); rest != "" {
+				t.row("", code(b[0].ID), "", prose(rest), "")
+			}
 		}
 		t.end()
 	}
 	if r := o.Detect; r != nil {
 		m.WriteString("\n### Network\n\n")
 		m.item(class(r) + " network")
-		if !slices.ContainsFunc(r.Evidence, func(e string) bool { return strings.HasPrefix(e, "TLS is intercepted") }) {
+		evidence := r.Evidence[:min(len(r.Evidence), maxEvidence)]
+		if !slices.ContainsFunc(evidence, func(e string) bool { return strings.HasPrefix(e, "TLS is intercepted") }) {
 			m.item(intercepted(r))
 		}
 		for _, p := range r.Proxies {
 			m.item("proxy for " + p.Scheme + ": " + p.URL + " (from " + p.Origin + ")")
 		}
-		for _, e := range r.Evidence {
+		for _, e := range evidence {
 			m.item(e)
+		}
+		if over := len(r.Evidence) - len(evidence); over > 0 {
+			m.item(fmt.Sprintf("and %d more", over))
 		}
 		if len(r.Rows) > 0 {
 			t := m.table("Sources", "ecosystem", "source", "via", "state", "dns ms", "connect ms", "tls ms", "first byte ms", "checksum db", "reason")

@@ -37,3 +37,12 @@ type Outcome struct {
 	Problem  error
 	Duration time.Duration
 }
+
+// Verdict is the decision as it came about: an allowance of a run that was not finished is none, and neither is no
+// decision at all. Both are decide.Failed.
+func (o Outcome) Verdict() decide.Verdict {
+	if o.Decision == nil || o.Decision.Verdict == decide.Allow && o.Problem != nil {
+		return decide.Failed
+	}
+	return o.Decision.Verdict
+}

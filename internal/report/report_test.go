@@ -189,6 +189,11 @@ func TestNotQuiet(t *testing.T) {
 		"mended":  finding(decide.Error, decide.Mended),
 		"unknown": finding(decide.Error, decide.StatusUnknown),
 		"expired": finding(decide.Warning, expired),
+		// these two were one line once
+		"unknown note": finding(decide.Note, decide.StatusUnknown),
+		"failing": func(o *Outcome) {
+			o.Plan = &choose.Plan{Choices: []choose.Choice{{Ecosystem: "go", Kept: true, Failing: true, Sources: []choose.Picked{{Source: goOfficial}}}}}
+		},
 		"captive": func(o *Outcome) { o.Detect = &detect.Report{Class: detect.Captive} },
 		"failed": func(o *Outcome) {
 			o.Detect = &detect.Report{Class: detect.Direct, Rows: []detect.Row{{Source: goOfficial}}}
@@ -201,6 +206,172 @@ func TestNotQuiet(t *testing.T) {
 		change(&o)
 		if quiet(o) {
 			t.Errorf("%s: one line is not enough", name)
+		}
+	}
+}
+
+// replaced is a finding about a replace directive of one go.mod.
+func replaced(module, target, file string) decide.Finding {
+	return decide.Finding{ID: "MOD001", Severity: decide.Error, Status: decide.Active, Subject: module, Position: at(file, 7, 1), Fix: "drop the replace directive",
+		Message: module + " is replaced by " + target + ", which lies outside the checkout"}
+}
+
+// Many findings are a few lines, and a hundred harmless ones hide none that is another.
+func TestManyFindings(t *testing.T) {
+	t.Parallel()
+	o := Outcome{Command: "check", Dir: ".", Decision: &decide.Decision{Verdict: decide.Deny, Mode: decide.Enforce, Counts: decide.Counts{Errors: 621, Warnings: 1}}}
+	add := func(f ...decide.Finding) { o.Decision.Findings = append(o.Decision.Findings, f...) }
+	for i := range 220 {
+		file := fmt.Sprintf("svc%03d/go.mod", i)
+		add(replaced("corp.test/lib", "../../lib", file))
+		if i == 100 {
+			add(replaced("corp.test/login", "/tmp/evil", file))
+		}
+	}
+	host := func(name, subject string, line int) decide.Finding {
+		return decide.Finding{ID: "LCK001", Severity: decide.Error, Status: decide.Active, Subject: subject, Position: at("package-lock.json", line, 1),
+			Message: subject + " comes from " + name + ", which is not in the list trusted.npm", Fix: "add " + name}
+	}
+	for i := range 200 {
+		add(host("mirror.corp.test", fmt.Sprintf("a%d@1.0.0", i), i+1), host("mirror.corp.test", fmt.Sprintf("b%d@1.0.0", i), i+1))
+	}
+	add(host("evil.test", "c@1.0.0", 500))
+	warned := replaced("corp.test/old", "../../old", "go.mod")
+	warned.Severity = decide.Warning
+	add(warned)
+	want := `Findings
+  error LCK001 package-lock.json:1:1 a0@1.0.0 comes from mirror.corp.test, which is not in the list trusted.npm (and 399 more)
+    fix: add mirror.corp.test
+  error LCK001 package-lock.json:500:1 c@1.0.0 comes from evil.test, which is not in the list trusted.npm
+    fix: add evil.test
+  error MOD001 svc000/go.mod:7:1 corp.test/lib is replaced by ../../lib, which lies outside the checkout
+  error MOD001 svc100/go.mod:7:1 corp.test/login is replaced by /tmp/evil, which lies outside the checkout
+  error MOD001 svc001/go.mod:7:1 corp.test/lib is replaced by ../../lib, which lies outside the checkout
+    fix: drop the replace directive
+  … and 218 more of MOD001 in 218 files (all are in the JSON report)
+  warning MOD001 go.mod:7:1 corp.test/old is replaced by ../../old, which lies outside the checkout
+goproxy-action: denied: 621 errors, 1 warning (0.0 ms)
+`
+	if d := cmp.Diff(want, render(t, func(w io.Writer) error { return Text(w, o, Style{}) })); d != "" {
+		t.Errorf("the text differs (-want +got):\n%s", d)
+	}
+	page := Markdown(o, 0)
+	checkPage(t, page)
+	for part, n := range map[string]int{"\n| error |": 5, "\n| warning |": 1, "/tmp/evil": 1, "evil.test": 2, "drop the replace directive": 1,
+		"|  | `MOD001` |  | … and 218 more of MOD001 in 218 files (all are in the JSON report) |  |\n": 1} {
+		if got := strings.Count(page, part); got != n {
+			t.Errorf("%q stands %d times on the page, not %d:\n%s", part, got, n, page)
+		}
+	}
+	// each rule has its turn among the ten
+	remarks := Annotations(o)
+	var first []string
+	for _, a := range remarks[:4] {
+		first = append(first, a.File+strings.TrimPrefix(a.Title, "goproxy-action"))
+	}
+	if d := cmp.Diff([]string{"package-lock.json LCK001", "svc000/go.mod MOD001", "package-lock.json LCK001", "svc100/go.mod MOD001"}, first); d != "" {
+		t.Errorf("annotations (-want +got):\n%s", d)
+	}
+	if len(remarks) != maxAnnotations+1 || remarks[10].Level != levelWarning {
+		t.Errorf("%d annotations", len(remarks))
+	}
+	if doc := render(t, func(w io.Writer) error { return JSON(w, o) }); strings.Count(doc, `"id":`) != len(o.Decision.Findings) {
+		t.Error("the JSON report lacks findings")
+	}
+}
+
+// A run that was not finished has allowed nothing, in any format.
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		verdict decide.Verdict
+		code    problem.Code
+		want    string
+	}{
+		{decide.Allow, problem.Clean, "allow"}, {decide.Allow, problem.Unanswered, "error"}, {decide.Allow, problem.Security, "error"}, {decide.Allow, problem.Usage, "error"},
+		{decide.Allow, problem.Bug, "error"}, {decide.Deny, problem.Violations, "deny"}, {decide.Deny, problem.Bug, "deny"}, {decide.Failed, problem.Unanswered, "error"}, {decide.Undecided, problem.Clean, "deny"},
+	} {
+		o := Outcome{Command: "setup", Decision: &decide.Decision{Verdict: tt.verdict, Mode: decide.Enforce, Counts: decide.Counts{Modules: 3}}}
+		if tt.code != problem.Clean {
+			o.Problem = problem.New(tt.code, "prove", "", "no answer")
+		}
+		var got struct{ Decision string }
+		if err := json.Unmarshal([]byte(render(t, func(w io.Writer) error { return JSON(w, o) })), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Decision != tt.want {
+			t.Errorf("%v with problem %d is %s in JSON, not %s", tt.verdict, tt.code, got.Decision, tt.want)
+		}
+		for _, text := range []string{render(t, func(w io.Writer) error { return Text(w, o, Style{}) }), Markdown(o, 0)} {
+			if strings.Contains(text, " modules allowed") != (tt.want == "allow") {
+				t.Errorf("%v with problem %d is told as\n%s", tt.verdict, tt.code, text)
+			}
+		}
+	}
+	asked := render(t, func(w io.Writer) error {
+		return Text(w, Outcome{Command: "detect", Detect: &detect.Report{Class: detect.Unknown}, Duration: msec}, Style{})
+	})
+	if !strings.HasSuffix(asked, "\ngoproxy-action: no source was asked (1.0 ms)\n") {
+		t.Errorf("nothing measured is told as %q", asked)
+	}
+	o := Outcome{Command: "setup", Problem: problem.New(problem.Usage, ".goproxy/config.yaml:1:1", "remove it", "key is not known"), Duration: msec}
+	want := "error: .goproxy/config.yaml:1:1: key is not known\n  fix: remove it\ngoproxy-action: not finished; nothing changed (1.0 ms)\n"
+	if d := cmp.Diff(want, render(t, func(w io.Writer) error { return Text(w, o, Style{}) })); d != "" {
+		t.Errorf("a problem without a decision (-want +got):\n%s", d)
+	}
+}
+
+// What could not be answered is told even where it is but a note.
+func TestUnknownNote(t *testing.T) {
+	t.Parallel()
+	o := Outcome{Command: "check", Duration: msec, Decision: &decide.Decision{Verdict: decide.Allow, Mode: decide.Enforce, Counts: decide.Counts{Modules: 1, Warnings: 1}, Findings: []decide.Finding{
+		{ID: "SRC003", Severity: decide.Note, Status: decide.StatusUnknown, Subject: "official", Message: "its addresses are not known"},
+		{ID: "GO002", Severity: decide.Warning, Status: decide.Active, Subject: "GOPRIVATE", Message: "takes in public modules"}}}}
+	want := `Findings
+  warning GO002 GOPRIVATE: takes in public modules
+  unknown SRC003 official: its addresses are not known
+goproxy-action: 1 module allowed, 1 warning (1.0 ms)
+`
+	if d := cmp.Diff(want, render(t, func(w io.Writer) error { return Text(w, o, Style{}) })); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestChoice(t *testing.T) {
+	t.Parallel()
+	inForce := []choose.Picked{{Source: goOfficial}}
+	for _, tt := range []struct {
+		c    choose.Choice
+		want string
+	}{
+		{choose.Choice{Kept: true, Sources: inForce, GoDirect: true}, "official, direct (left as it is)"},
+		{choose.Choice{Kept: true, Sources: inForce, SumDB: "https://sum.test"}, "official (left as it is); only GOSUMDB changes; checksum database by https://sum.test"},
+		{choose.Choice{Sources: inForce, SumDB: "https://sum.test"}, "official; checksum database by https://sum.test"},
+		{choose.Choice{Kept: true, Failing: true, Sources: inForce}, "official (left as it is, though it does not work)"},
+		{choose.Choice{Kept: true, Failing: true}, "left as it is, though it does not work"},
+		{choose.Choice{}, "no usable source"},
+	} {
+		if got := choice(tt.c); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+	failing := Outcome{Command: "setup", Plan: &choose.Plan{Choices: []choose.Choice{{Ecosystem: "go", Kept: true, Failing: true, Sources: inForce}}}}
+	if page := Markdown(failing, 0); !strings.Contains(page, "go via official, which does not work") {
+		t.Errorf("the page does not say that what is in force fails:\n%s", page)
+	}
+}
+
+func TestEvidence(t *testing.T) {
+	t.Parallel()
+	r := &detect.Report{Class: detect.Restricted, Intercepted: detect.Yes, Issuer: "CN=Corp"}
+	for i := range 11 {
+		r.Evidence = append(r.Evidence, fmt.Sprintf("source %d answers", i))
+	}
+	r.Evidence = append(r.Evidence, "TLS is intercepted by CN=Corp, who signs for source 0")
+	page := Markdown(Outcome{Command: "detect", Detect: r}, 0)
+	for part, want := range map[string]int{" answers\n": 8, "- and 4 more\n": 1, "- TLS is intercepted by CN=Corp\n": 1} {
+		if got := strings.Count(page, part); got != want {
+			t.Errorf("%q stands %d times on the page, not %d:\n%s", part, got, want, page)
 		}
 	}
 }
@@ -282,7 +453,7 @@ func TestMarkdownLimit(t *testing.T) {
 	t.Parallel()
 	o := Outcome{Command: "check", Decision: &decide.Decision{Verdict: decide.Deny}}
 	for i := range 3000 {
-		o.Decision.Findings = append(o.Decision.Findings, decide.Finding{ID: "LCK003", Severity: decide.Error, Status: decide.Active,
+		o.Decision.Findings = append(o.Decision.Findings, decide.Finding{ID: fmt.Sprintf("CORP%d", i), Severity: decide.Error, Status: decide.Active,
 			Message: "has no integrity", Position: at(fmt.Sprintf("%d/package-lock.json", i), 1, 1)})
 	}
 	for _, limit := range []int{1 << 20, 20_000, 2_000, 300, 100, 40, 5} {
@@ -307,7 +478,7 @@ func TestAnnotations(t *testing.T) {
 			Message: "x", Position: at(fmt.Sprintf("%d/package-lock.json", i), 1, 1)})
 	}
 	got := Annotations(many)
-	if len(got) != maxAnnotations || got[9].Message != "16 errors more in the log and the job summary" {
+	if len(got) != maxAnnotations || got[9].Message != "16 errors more (all are in the JSON report)" {
 		t.Errorf("25 files: %d annotations, the last %q", len(got), got[len(got)-1].Message)
 	}
 	many.Decision.Findings = many.Decision.Findings[:10]

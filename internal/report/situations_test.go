@@ -80,7 +80,9 @@ func situations() map[string]Outcome {
 			Decision: &decide.Decision{Verdict: decide.Allow, Mode: decide.Audit, Counts: decide.Counts{Modules: 3, Sources: 1}},
 			Changes: []inject.Change{
 				{Kind: "env", Ecosystem: "proxy", Name: "HTTPS_PROXY", Value: "http://ci:hunter2@proxy.corp.test:3128", Shown: "http://***@proxy.corp.test:3128", Why: "tools that read upper case only"},
-				{Kind: "env", Ecosystem: "proxy", Name: "https_proxy", Value: "http://ci:hunter2@proxy.corp.test:3128", Why: "one value in both cases"}},
+				{Kind: "env", Ecosystem: "proxy", Name: "https_proxy", Value: "http://ci:hunter2@proxy.corp.test:3128", Why: "one value in both cases"},
+				{Kind: "env", Ecosystem: source.Go, Name: "GOSUMDB", Value: "sum.golang.org https://goproxy.cn/sumdb/sum.golang.org", Shown: "sum.golang.org https://goproxy.cn/sumdb/sum.golang.org",
+					Why: "its own host does not answer"}},
 		},
 		"interceptedDenied": {
 			Command: "setup", Dir: ".", Duration: 380 * msec,

@@ -65,12 +65,22 @@ func (p *page) outcome(o Outcome) {
 			p.item("past the proxy: " + strings.Join(o.Plan.Direct, ", "))
 		}
 	}
-	if found := lines(o.Decision); len(found) > 0 {
+	if found := blocks(o.Decision); len(found) > 0 {
 		p.heading("Findings")
-		for _, l := range found {
-			p.prose("  ", "      ", p.paint(l.word())+" "+joined(" ", plain(l.ID), plain(l.place()), plain(l.text()))+l.more())
-			if l.Fix != "" {
-				p.prose("    fix: ", "      ", plain(l.Fix))
+		told := remedies{}
+		for _, b := range found {
+			shown := b.shown()
+			for i, l := range shown {
+				p.prose("  ", "      ", p.paint(l.word())+" "+joined(" ", plain(l.ID), plain(l.place()), plain(l.text()))+l.more())
+				if i+1 < len(shown) && shown[i+1].Fix == l.Fix {
+					continue // told after the last of them
+				}
+				if fix := told.of(l); fix != "" {
+					p.prose("    fix: ", "      ", plain(fix))
+				}
+			}
+			if rest := b.rest(); rest != "" {
+				p.item(rest)
 			}
 		}
 	}

@@ -23,6 +23,11 @@ const (
 	// maxValue bounds the value of a change, which a person may want to copy. Long NO_PROXY lists have some 2,000 bytes.
 	maxValue = 4000
 
+	// maxLines is how many lines a block of findings has; the JSON report has all.
+	maxLines = 3
+	// maxEvidence is how many lines of evidence a page shows.
+	maxEvidence = 8
+
 	// waived and expired are statuses of findings that somebody has taken upon himself, for a time.
 	waived, expired = "waived", "expired"
 )
@@ -63,11 +68,52 @@ func shown(c inject.Change) string {
 	return redact(c.Shown)
 }
 
-// line is all findings of one rule in one file, told by the first.
+// line is one finding, or what many entries of one lock file have in common, told by the first.
 type line struct {
 	decide.Finding
 	// More is how many others it stands for.
 	More int
+	// again is true when a line of the same block says the same already.
+	again bool
+}
+
+// block is the lines of one rule that count alike, those first that say something new: what is the same in a hundred
+// files hides no other.
+type block []line
+
+// shown are the lines that people read.
+func (b block) shown() []line { return b[:min(len(b), maxLines)] }
+
+// rest counts what is not shown; it is empty where all is.
+func (b block) rest() string {
+	n, files := 0, map[string]bool{}
+	for _, l := range b[len(b.shown()):] {
+		n += 1 + l.More
+		if l.File != "" {
+			files[l.File] = true
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	where := ""
+	if len(files) > 0 {
+		where = " in " + count(len(files), "file")
+	}
+	return fmt.Sprintf("… and %d more of %s%s (all are in the JSON report)", n, b[0].ID, where)
+}
+
+// remedies are the next steps of a rule's findings, each told once.
+type remedies map[[2]string]bool
+
+// of is the next step after a line, and empty where it was told before.
+func (r remedies) of(l line) string {
+	k := [2]string{l.ID, l.Fix}
+	if r[k] {
+		return ""
+	}
+	r[k] = true
+	return l.Fix
 }
 
 // word is how a finding counts: its severity, or the status that keeps it from counting.
@@ -108,34 +154,60 @@ func (l line) place() string {
 	return p
 }
 
-// lines gathers findings by rule and file, those that count first. Settings of the machine have no file, and few
-// enough to be told one by one.
-func lines(d *decide.Decision) []line {
+// blocks gathers the findings by rule, severity and status, the gravest first. Entries of one lock file with the same
+// fault are one line; any other finding is a line of its own, since what it is about matters.
+func blocks(d *decide.Decision) []block {
 	if d == nil {
 		return nil
 	}
-	type key struct{ id, severity, status, file, subject string }
-	at := map[key]int{}
-	var out []line
+	type key struct{ id, severity, status, fault, file string }
+	at, told := map[key]int{}, map[key]bool{}
+	var all []line
 	for _, f := range d.Findings {
-		k := key{f.ID, f.Severity, f.Status, f.File, ""}
-		if f.File == "" {
-			k.subject = f.Subject
+		l := line{Finding: f}
+		k := key{id: f.ID, severity: f.Severity, status: f.Status, fault: l.text()}
+		if strings.HasPrefix(f.ID, "LCK") {
+			k.fault = strings.TrimPrefix(f.Message, f.Subject)
+			inFile := k
+			inFile.file = f.File
+			if i, ok := at[inFile]; ok {
+				all[i].More++
+				continue
+			}
+			at[inFile] = len(all)
 		}
-		if i, ok := at[k]; ok {
-			out[i].More++
-			continue
-		}
-		at[k] = len(out)
-		out = append(out, line{Finding: f})
+		l.again, told[k] = told[k], true
+		all = append(all, l)
 	}
-	slices.SortStableFunc(out, func(a, b line) int { return cmp.Compare(rank(a.word()), rank(b.word())) })
+	order := func(a, b line) int {
+		return cmp.Or(a.rank()-b.rank(), strings.Compare(a.ID, b.ID), strings.Compare(a.Severity, b.Severity), strings.Compare(a.Status, b.Status))
+	}
+	slices.SortStableFunc(all, func(a, b line) int {
+		if c := order(a, b); c != 0 || a.again == b.again {
+			return c
+		}
+		if b.again {
+			return -1
+		}
+		return 1
+	})
+	var out []block
+	for i, l := range all {
+		if i == 0 || order(all[i-1], l) != 0 {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], l)
+	}
 	return out
 }
 
-// rank puts what counts first; waived ones come last.
-func rank(word string) int {
+// rank puts what counts first; waived ones come last. A question without an answer ranks as high as what it is about.
+func (l line) rank() int {
 	words := []string{decide.Error, decide.StatusUnknown, expired, decide.Warning, decide.Mended, decide.Note}
+	word := l.word()
+	if word == decide.StatusUnknown && l.Severity != decide.Error {
+		word = l.Severity
+	}
 	if i := slices.Index(words, word); i >= 0 {
 		return i
 	}
@@ -170,8 +242,8 @@ func cause(p *problem.Problem) string {
 	return (&problem.Problem{Op: p.Op, Err: p.Err}).Error()
 }
 
-// quiet is true when nothing was wrong and nothing was changed. Whatever was not decided is not quiet, and detect is
-// asked by a person who wants to see.
+// quiet is true when nothing was wrong and nothing was changed. Whatever was not decided or not answered is not quiet,
+// nor is what was kept though it fails; and detect is asked by a person who wants to see.
 func quiet(o Outcome) bool {
 	if o.Problem != nil || len(o.Changes) > 0 || o.Command == "detect" {
 		return false
@@ -180,7 +252,7 @@ func quiet(o Outcome) bool {
 		return o.Command == "restore"
 	}
 	if o.Decision.Verdict != decide.Allow || slices.ContainsFunc(o.Decision.Findings, func(f decide.Finding) bool {
-		return f.Severity != decide.Note && f.Status != waived
+		return (f.Severity != decide.Note || f.Status == decide.StatusUnknown) && f.Status != waived
 	}) {
 		return false
 	}
@@ -188,7 +260,7 @@ func quiet(o Outcome) bool {
 		return false
 	}
 	return o.Plan == nil || !slices.ContainsFunc(o.Plan.Choices, func(c choose.Choice) bool {
-		return !c.Kept || slices.ContainsFunc(c.Sources, func(p choose.Picked) bool { return failed(o.Detect, p) })
+		return !c.Kept || c.Failing || slices.ContainsFunc(c.Sources, func(p choose.Picked) bool { return failed(o.Detect, p) })
 	})
 }
 
@@ -240,6 +312,9 @@ func noted(d *decide.Decision) (n int) {
 // network is the class, and who opens TLS if somebody does.
 func network(o Outcome) string {
 	if o.Detect == nil || o.Detect.Class == detect.Unknown && len(o.Detect.Rows) == 0 {
+		if o.Command == "detect" {
+			return "no source was asked"
+		}
 		return ""
 	}
 	text := class(o.Detect) + " network"
@@ -284,12 +359,16 @@ func ways(o Outcome) string {
 			}
 			names = append(names, name)
 		}
-		out = append(out, plain(c.Ecosystem)+" via "+strings.Join(names, ", "))
+		way := plain(c.Ecosystem) + " via " + strings.Join(names, ", ")
+		if c.Failing {
+			way += ", which does not work"
+		}
+		out = append(out, way)
 	}
 	return strings.Join(out, ", ")
 }
 
-// verdict is the decision in words.
+// verdict is the decision in words, as it came about.
 func verdict(o Outcome) string {
 	d := o.Decision
 	if d == nil {
@@ -312,7 +391,11 @@ func verdict(o Outcome) string {
 	}
 	switch d.Verdict {
 	case decide.Allow:
-		return joined(", ", pinned(d.Counts)+" allowed"+audit, found)
+		allowed := " allowed"
+		if o.Verdict() != decide.Allow {
+			allowed = " would be allowed"
+		}
+		return joined(", ", pinned(d.Counts)+allowed+audit, found)
 	case decide.Failed:
 		return joined(": ", "not decided"+audit, cmp.Or(found, "a rule could not be answered"))
 	case decide.Undecided, decide.Deny:
@@ -416,18 +499,25 @@ func choice(c choose.Choice) string {
 		names = append(names, "direct")
 	}
 	text := strings.Join(names, ", ")
+	left := "left as it is"
+	if c.Failing {
+		left += ", though it does not work"
+	}
 	switch {
 	case c.Kept && text == "":
-		text = "left as it is"
+		text = left
 	case c.Kept:
-		text += " (left as it is)"
+		text += " (" + left + ")"
 	case text == "":
 		text = "no usable source"
 	}
-	if c.SumDB != "" {
-		text += "; checksum database by " + c.SumDB
+	if c.SumDB == "" {
+		return text
 	}
-	return text
+	if c.Kept {
+		text += "; only GOSUMDB changes"
+	}
+	return text + "; checksum database by " + c.SumDB
 }
 
 // steps are the measured durations of a row in the order of the tables' columns; "-" where a step did not happen.

@@ -19,7 +19,7 @@ import (
 // Check is the policy gate alone: facts and decision, no probing. offline asks no network.
 func (p Process) Check(ctx context.Context, scope string, offline bool) (report.Outcome, error) {
 	start := time.Now()
-	j, err := p.open(ctx, scope, offline)
+	j, err := p.open(ctx, scope, offline, false)
 	if err != nil {
 		return report.Outcome{Command: "check", Problem: err, Duration: time.Since(start)}, err
 	}
@@ -63,7 +63,7 @@ func (j *job) check(ctx context.Context, start time.Time, offline bool) (report.
 // Detect measures every source by every way. It judges nothing, and so never fails for what it sees.
 func (p Process) Detect(ctx context.Context) (report.Outcome, error) {
 	start := time.Now()
-	j, err := p.open(ctx, ScopeAll, false)
+	j, err := p.open(ctx, ScopeAll, false, true)
 	if err != nil {
 		return report.Outcome{Command: "detect", Problem: err, Duration: time.Since(start)}, err
 	}
@@ -146,6 +146,15 @@ var directTarget = detect.Target{Source: directSource, Check: func(ctx context.C
 	}
 	return detect.Verdict{OK: true, Content: detect.Yes}, nil
 }}
+
+// serverTarget asks the host that git clones from; that it answers at all is enough.
+func serverTarget(server string) detect.Target {
+	s := source.Source{ID: "git", Ecosystem: source.Git, Role: "vcs", URL: server, Origin: source.Runner}
+	return detect.Target{Source: s, Check: func(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {
+		_, err := fetch(ctx, server+"/", 512<<10)
+		return detect.Verdict{OK: err == nil}, err
+	}}
+}
 
 // dialer is the process's, with the allowlist of addresses.
 func (j *job) dialer() *egress.Dialer {

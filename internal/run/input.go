@@ -19,7 +19,7 @@ import (
 // data is what policies read beside the input: the hosts that are trusted.
 func (j *job) data() decide.Data {
 	d := decide.Data{Builtin: map[string]map[string]bool{}, Trusted: map[string]map[string]bool{}, TrustedSet: map[string]bool{},
-		AddressesSet: j.config.Addresses.Given(), RequireAddress: j.config.RequireAddress.V, Addresses: []string{}}
+		DirectDenied: !j.config.Direct.V, AddressesSet: j.config.Addresses.Given(), RequireAddress: j.config.RequireAddress.V, Addresses: []string{}}
 	for _, e := range j.systems {
 		hosts := map[string]bool{}
 		for _, s := range e.Catalogue {
@@ -97,8 +97,8 @@ func (j *job) originate(in *decide.Input) error {
 		if err != nil {
 			return err
 		}
-		origin := func(host string) string {
-			if hosts[host] {
+		origin := func(name string) string {
+			if hosts[name] {
 				return source.Base
 			}
 			return source.Change
@@ -110,8 +110,15 @@ func (j *job) originate(in *decide.Input) error {
 			}
 		}
 		for i := range in.Settings {
-			if s := &in.Settings[i]; s.Ecosystem == e.Name && s.Origin == source.Checkout && s.Place != nil {
+			s := &in.Settings[i]
+			switch {
+			case s.Ecosystem != e.Name || s.Origin != source.Checkout:
+			case s.Place != nil && s.Place.Broken == "":
 				s.Origin = origin(hostPort(*s.Place))
+			case j.changed[s.File]: // what has no host is told by its file
+				s.Origin = source.Change
+			default:
+				s.Origin = source.Base
 			}
 		}
 		for i := range in.Sources {
@@ -122,7 +129,7 @@ func (j *job) originate(in *decide.Input) error {
 		if e.Name == source.Go && in.Go != nil {
 			for i := range in.Go.Replaces {
 				if r := &in.Go.Replaces[i]; r.Origin == source.Checkout {
-					r.Origin = origin(r.Host)
+					r.Origin = origin(r.Key)
 				}
 			}
 		}
@@ -162,8 +169,9 @@ func (j *job) resolve(ctx context.Context, sources []decide.Source) {
 	var wait sync.WaitGroup
 	for i := range sources {
 		s := &sources[i]
-		if s.Host == "" || s.Loopback {
-			continue
+		if s.Host == "" || s.Loopback || (slices.Contains([]string{source.Base, source.Checkout, source.Change}, s.Origin) &&
+			!j.listed(source.Source{Ecosystem: s.Ecosystem, URL: s.URL})) {
+			continue // what a checkout names is not even resolved before a list has it
 		}
 		if proxy, err := j.proxies.For(s.URL); err != nil || proxy != nil {
 			s.Via, s.Addresses = detect.ViaProxy, "behind-proxy"

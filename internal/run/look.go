@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -33,6 +34,9 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 		if s.Origin == source.Checkout && !j.listed(s) {
 			l.allowed[s.URL] = false
 		}
+	}
+	if j.proxies.Broken != nil {
+		return detect.Report{}, choose.Plan{}, j.proxies.Broken
 	}
 	l.wish(j.recall())
 
@@ -86,8 +90,7 @@ func (l *looking) plan(rows []detect.Row) choose.Plan {
 		e := l.systems[i]
 		switch {
 		case e.Frozen != "" && len(w.InForce) == 0: // GOPROXY=off or direct: there is no source to choose
-			reached := len(e.SumDB) > 0 && answered(rows, e.SumDB[0].URL)
-			p.Choices = append(p.Choices, choose.Choice{Ecosystem: w.Ecosystem, Kept: true, Why: e.Frozen, SumDBReached: reached})
+			p.Choices = append(p.Choices, l.sourceless(e, rows))
 		case e.Frozen != "" && w.InForce[0].Origin == source.Checkout && !l.allowed[w.InForce[0].URL]:
 			p.Choices = append(p.Choices, choose.Choice{Ecosystem: w.Ecosystem, Kept: true, Sources: []choose.Picked{{Source: w.InForce[0]}},
 				Why: "it is left as it is, and not asked, because " + e.Frozen})
@@ -112,28 +115,71 @@ func (l *looking) target(e *ecosystem.Ecosystem, s source.Source) []detect.Targe
 // inForce are the targets without which the job cannot work.
 func (l *looking) inForce() []detect.Target {
 	var out []detect.Target
+	if server := l.gitServer(); server != "" {
+		out = append(out, serverTarget(server))
+	}
 	for _, e := range l.systems {
 		if len(e.InForce) > 0 {
 			out = append(out, l.target(e, e.InForce[0])...)
-		} else if e.SumDBWanted && e.Direct && len(e.SumDB) > 0 {
-			out = append(out, l.target(e, e.SumDB[0])...) // GOPROXY=direct: the log is asked all the same
+		} else if e.Direct { // GOPROXY=direct: the version control hosts and the log are asked
+			out = append(out, l.direct()...)
+			if e.SumDBWanted && len(e.SumDB) > 0 {
+				out = append(out, l.target(e, e.SumDB[0])...)
+			}
 		}
 	}
 	return out
 }
 
+// direct is the target that stands for version control hosts, once.
+func (l *looking) direct() []detect.Target {
+	if l.asked[directSource.URL] {
+		return nil
+	}
+	l.asked[directSource.URL] = true
+	return []detect.Target{directTarget}
+}
+
+// sourceless is the choice where the settings name no source: nothing can be chosen, but what the job will ask must
+// answer.
+func (l *looking) sourceless(e *ecosystem.Ecosystem, rows []detect.Row) choose.Choice {
+	c := choose.Choice{Ecosystem: e.Name, Kept: true, Why: e.Frozen, SumDBReached: len(e.SumDB) > 0 && answered(rows, e.SumDB[0].URL)}
+	for _, r := range rows {
+		wanted := r.Source.ID == directSource.ID || (e.SumDBWanted && len(e.SumDB) > 0 && r.Source.URL == e.SumDB[0].URL)
+		if e.Direct && wanted && !r.OK && r.Via == l.way(r.Source) {
+			c.Failing = true
+			c.Why += fmt.Sprintf("; %s does not answer: %s", r.Source.ID, r.Reason)
+		}
+	}
+	return c
+}
+
 // more is what to ask after the rows so far: nobody where what is in force will do, the checksum database itself where a
-// source answers without relaying it (the job asks it then, too), and everybody else.
+// source answers without relaying it, and the rest of the list in force where its first entry lets it be asked (the job
+// asks them then, too), and everybody else.
 func (l *looking) more(rows []detect.Row) (targets []detect.Target, last bool) {
 	if l.all {
-		return l.everything(choose.Plan{}), true
+		targets = l.everything(choose.Plan{})
+		if server := l.gitServer(); server != "" {
+			targets = append(targets, serverTarget(server))
+		}
+		return targets, true
 	}
 	p := l.plan(rows)
 	if settled(p) {
 		return nil, false
 	}
 	for i, e := range l.systems {
-		if e.SumDBWanted && len(e.InForce) > 0 && len(e.SumDB) > 0 && answered(rows, e.InForce[0].URL) && !settled(choose.Plan{Choices: p.Choices[i : i+1]}) {
+		if len(e.InForce) == 0 || settled(choose.Plan{Choices: p.Choices[i : i+1]}) {
+			continue
+		}
+		ok := answered(rows, e.InForce[0].URL)
+		if ok || slices.ContainsFunc(rows, func(r detect.Row) bool { return r.Absent && r.Source.URL == e.InForce[0].URL }) {
+			for _, s := range e.InForce[1:] { // the go command asks these next
+				targets = append(targets, l.target(e, s)...)
+			}
+		}
+		if ok && e.SumDBWanted && len(e.SumDB) > 0 {
 			targets = append(targets, l.target(e, e.SumDB[0])...)
 		}
 	}
@@ -159,9 +205,8 @@ func (l *looking) everything(p choose.Plan) []detect.Target {
 				}
 			}
 		}
-		if e.Direct && l.config.Direct.V && !l.asked[directSource.URL] {
-			l.asked[directSource.URL] = true
-			out = append(out, directTarget)
+		if e.Direct && l.config.Direct.V {
+			out = append(out, l.direct()...)
 		}
 	}
 	return out

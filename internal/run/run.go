@@ -2,13 +2,17 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/org/goproxy-action/internal/config"
@@ -56,6 +60,8 @@ type job struct {
 	// base is the checkout as the commit has it that a change is measured against; nil where there is none.
 	base     *lockfile.Checkout
 	baseSaid string // none, known, unknown
+	// changed are the files that the base commit has in another form or not at all.
+	changed map[string]bool
 	proxies  detect.Settings
 	systems  []*ecosystem.Ecosystem
 	notes    []string
@@ -63,8 +69,9 @@ type job struct {
 	scope    string
 }
 
-// open reads the settings and the checkout. offline asks nobody for the base commit.
-func (p Process) open(ctx context.Context, scope string, offline bool) (*job, error) {
+// open reads the settings and the checkout. offline asks nobody for the base commit; lenient goes on without the files
+// of a checkout that cannot be understood.
+func (p Process) open(ctx context.Context, scope string, offline, lenient bool) (*job, error) {
 	j := &job{Process: p, scope: scope, baseSaid: "none"}
 	if p.Front.Input != nil {
 		if err := config.CheckInputs(p.Environ); err != nil {
@@ -76,9 +83,10 @@ func (p Process) open(ctx context.Context, scope string, offline bool) (*job, er
 		return nil, err
 	}
 	names := append(golang.Names(), npm.Names()...)
-	if j.checkout, err = lockfile.Open(dir.V, names...); err != nil {
+	if j.checkout, err = lockfile.Open(dir.V, p.Front.Workspace, names...); err != nil {
 		return nil, err
 	}
+	j.checkout.Fence = j.fence()
 	j.notes = append(j.notes, j.checkout.Notes...)
 	if err := j.configure(ctx, file, names, offline); err != nil {
 		j.checkout.Close()
@@ -97,7 +105,17 @@ func (p Process) open(ctx context.Context, scope string, offline bool) (*job, er
 		}
 	}
 	j.notes = append(j.notes, j.proxies.Notes...)
-	if err := j.read(); err != nil {
+	err = j.read(false)
+	if err != nil && lenient {
+		j.notes = append(j.notes, "the checkout's files were left out: "+err.Error())
+		j.checkout.Close()
+		if j.checkout, err = lockfile.Open(dir.V, p.Front.Workspace); err != nil {
+			return nil, err
+		}
+		j.checkout.Fence = j.fence()
+		err = j.read(true)
+	}
+	if err != nil {
 		j.checkout.Close()
 		return nil, err
 	}
@@ -147,7 +165,12 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 		j.notes = append(j.notes, fmt.Sprintf("the base commit could not be read, so hosts that this push introduces are not told from others: %v", err))
 		return nil
 	}
-	j.baseSaid, j.base = "known", j.checkout.At(changed)
+	j.baseSaid, j.base, j.changed = "known", j.checkout.At(changed), map[string]bool{}
+	for name, data := range changed {
+		if f, err := j.checkout.Read(name, 0); err != nil || data == nil || !bytes.Equal(f.Data, data) {
+			j.changed[name] = true
+		}
+	}
 	if j.Front.Untrusted {
 		trusted, err := load(j.base)
 		if err != nil {
@@ -172,8 +195,10 @@ func (j *job) withoutBase(head config.Config, names []string, cause error) error
 	return nil
 }
 
-// atBase gets the files that matter as the base commit has them, where the change touches them.
+// atBase gets the files that matter as the base commit has them, where the change touches them. The configuration is
+// always taken from there: the checkout may be older than the base, or reach the file by a link.
 func (j *job) atBase(ctx context.Context, base *front.Base, names []string, configFile string) (map[string][]byte, error) {
+	prefix := j.inRepository()
 	wanted := map[string]bool{configFile: true}
 	for _, n := range names {
 		for _, f := range j.checkout.Files(n) {
@@ -181,16 +206,16 @@ func (j *job) atBase(ctx context.Context, base *front.Base, names []string, conf
 		}
 	}
 	for f := range base.Changed {
-		if slices.Contains(names, path.Base(f)) {
-			wanted[f] = true // deleted by the change
+		if own, ok := strings.CutPrefix(f, prefix); ok && slices.Contains(names, path.Base(f)) {
+			wanted[own] = true // deleted by the change
 		}
 	}
 	out := map[string][]byte{}
 	for f := range wanted {
-		if base.Changed != nil && !base.Changed[f] {
+		if f != configFile && base.Changed != nil && !base.Changed[prefix+f] && !j.checkout.Linked(f) {
 			continue
 		}
-		data, err := base.Read(ctx, f)
+		data, err := base.Read(ctx, prefix+f)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			out[f] = nil
@@ -205,6 +230,37 @@ func (j *job) atBase(ctx context.Context, base *front.Base, names []string, conf
 	return out, nil
 }
 
+// inRepository is where the checkout lies in its repository, with a slash at the end; empty for its root.
+func (j *job) inRepository() string {
+	rel, err := filepath.Rel(j.repository(), j.checkout.Dir())
+	if err != nil || rel == "." {
+		return ""
+	}
+	return filepath.ToSlash(rel) + "/"
+}
+
+// repository is the nearest directory above the checkout, or it itself, that holds .git, which no commit can contain;
+// else the workspace; else the checkout.
+func (j *job) repository() string {
+	for dir := j.checkout.Dir(); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil || dir == j.Front.Workspace {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return j.checkout.Dir()
+		}
+	}
+}
+
+// fence is the outermost directory that the author of the checkout may have written.
+func (j *job) fence() string {
+	root := j.repository()
+	if rel, err := filepath.Rel(j.Front.Workspace, root); j.Front.Workspace != "" && err == nil && filepath.IsLocal(rel) {
+		return j.Front.Workspace
+	}
+	return root
+}
+
 // Scopes of check.
 const (
 	ScopeAll  = "all"
@@ -213,10 +269,10 @@ const (
 )
 
 // read gathers what is known of each ecosystem: those asked for, else those that the checkout has files of, else those
-// whose tools are installed.
-func (j *job) read() error {
+// whose tools are installed; everything where all is true.
+func (j *job) read(all bool) error {
 	news := map[string]func(ecosystem.Machine, *lockfile.Checkout) (*ecosystem.Ecosystem, error){source.Go: golang.New, source.NPM: npm.New}
-	var all []*ecosystem.Ecosystem
+	var found []*ecosystem.Ecosystem
 	for _, name := range []string{source.Go, source.NPM} {
 		if j.config.Tools.V != nil && !slices.Contains(j.config.Tools.V, name) {
 			continue
@@ -227,20 +283,25 @@ func (j *job) read() error {
 		if err != nil {
 			return err
 		}
-		all = append(all, e)
+		found = append(found, e)
 	}
-	if j.config.Tools.V != nil {
-		j.systems = all
+	if j.config.Tools.V != nil || all {
+		j.systems = found
 	} else {
-		j.systems = slices.DeleteFunc(slices.Clone(all), func(e *ecosystem.Ecosystem) bool { return !e.Present })
+		j.systems = slices.DeleteFunc(slices.Clone(found), func(e *ecosystem.Ecosystem) bool { return !e.Present })
 		if len(j.systems) == 0 {
-			j.notes = append(j.notes, "the checkout has neither a go.mod nor a package.json, so only this machine's settings are looked at")
-			j.systems = slices.DeleteFunc(all, func(e *ecosystem.Ecosystem) bool { return !e.Installed })
+			if j.scope != ScopeRepo {
+				j.notes = append(j.notes, "the checkout has neither a go.mod nor a package.json, so only this machine's settings are looked at")
+			}
+			j.systems = slices.DeleteFunc(found, func(e *ecosystem.Ecosystem) bool { return !e.Installed })
 		}
 	}
 	for _, e := range j.systems {
 		j.notes = append(j.notes, e.Notes...)
-		for _, s := range append(slices.Clone(e.InForce), e.Catalogue...) {
+		for _, s := range append(append(slices.Clone(e.InForce), e.Catalogue...), e.SumDB...) {
+			if s.Origin == source.Checkout {
+				continue // a stranger must not choose what the log hides
+			}
 			for _, secret := range source.Secrets(s.URL) {
 				j.mask(secret)
 			}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,12 +31,13 @@ const proveTimeout = 20 * time.Second
 // returned; the error is the exit code's reason.
 func (p Process) Setup(ctx context.Context) (report.Outcome, error) {
 	start := time.Now()
-	j, err := p.open(ctx, ScopeAll, false)
+	j, err := p.open(ctx, ScopeAll, false, false)
 	if err != nil {
 		return report.Outcome{Command: "setup", Problem: err, Duration: time.Since(start)}, err
 	}
 	defer j.checkout.Close()
 	o, err := j.setup(ctx, start)
+	o.Problem = err
 	if o.Detect != nil && o.Decision != nil {
 		if e := j.publish(o); err == nil {
 			err = e
@@ -60,7 +60,10 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 		return o, err
 	}
 
-	changes, err := j.changes(plan)
+	if err := j.proxyWorks(seen.Rows); err != nil {
+		return o, err
+	}
+	changes, err := j.changes(plan, seen.Rows)
 	if err != nil {
 		return o, err
 	}
@@ -94,7 +97,7 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 }
 
 // changes are all that the plan needs, without what is in force already.
-func (j *job) changes(plan choose.Plan) ([]inject.Change, error) {
+func (j *job) changes(plan choose.Plan, rows []detect.Row) ([]inject.Change, error) {
 	var out []inject.Change
 	for i, e := range j.systems {
 		out = append(out, e.Changes(plan.Choices[i])...)
@@ -104,10 +107,12 @@ func (j *job) changes(plan choose.Plan) ([]inject.Change, error) {
 	proxies := inject.Proxies{HTTPS: c.HTTPSProxy.V, HTTP: c.HTTPProxy.V, Origin: origin, NoProxy: j.proxies.NoProxy.Value,
 		Hosts: plan.Direct, Wished: c.NoProxy.Given()}
 	out = append(out, proxies.Changes(j.Lookup)...)
-	if c.HTTPSProxy.V != "" && (c.Tools.V == nil || slices.Contains(c.Tools.V, source.Git)) {
-		server, _ := j.Lookup("GITHUB_SERVER_URL")
-		if server == "" {
-			server = "https://github.com"
+	if server := j.gitServer(); server != "" {
+		for _, r := range rows {
+			if r.Source.URL == server && !r.OK && r.Via == detect.ViaProxy {
+				j.notes = append(j.notes, fmt.Sprintf("git is not told of the proxy, because %s does not answer through it: %s", server, r.Reason))
+				return out, nil
+			}
 		}
 		more, err := git.Changes(j.Lookup, server, c.HTTPSProxy.V, origin+" names the proxy")
 		if err != nil {
@@ -116,6 +121,42 @@ func (j *job) changes(plan choose.Plan) ([]inject.Change, error) {
 		out = append(out, more...)
 	}
 	return out, nil
+}
+
+// gitServer is the host that git is told to reach through the proxy of the configuration; empty where git is left alone.
+func (j *job) gitServer() string {
+	c := j.config
+	if c.HTTPSProxy.V == "" || (c.Tools.V != nil && !slices.Contains(c.Tools.V, source.Git)) {
+		return ""
+	}
+	server, _ := j.Lookup("GITHUB_SERVER_URL")
+	if loc, err := source.Locate(server); err != nil || loc.Scheme != "https" {
+		return "https://github.com"
+	}
+	return strings.TrimRight(server, "/")
+}
+
+// proxyWorks refuses to hand over a proxy of the configuration through which nothing answers.
+func (j *job) proxyWorks(rows []detect.Row) error {
+	c := j.config
+	if c.HTTPSProxy.V == "" {
+		return nil
+	}
+	reason := ""
+	for _, r := range rows {
+		if r.Via == detect.ViaProxy && r.OK {
+			return nil
+		}
+		if r.Via == detect.ViaProxy && reason == "" {
+			reason = r.Reason
+		}
+	}
+	if reason == "" {
+		j.notes = append(j.notes, "the proxy that "+c.HTTPSProxy.Origin+" names was not tried: nothing was asked through it")
+		return nil
+	}
+	return problem.New(problem.Unanswered, c.HTTPSProxy.Origin, "correct the proxy's address and password, or leave the setting out",
+		"nothing answers through the proxy that it names: %s", reason)
 }
 
 // decide judges the state after the plan; what was bad before and is not any more was mended.
@@ -166,14 +207,14 @@ func verdict(d decide.Decision) error {
 	return problem.New(problem.Violations, "", "", "denied by policy: %s", n)
 }
 
-// usable says whether the plan leaves the job something to ask.
+// usable says whether the plan leaves the job something to ask, where it has something to ask for.
 func (j *job) usable(plan choose.Plan, seen detect.Report) error {
 	if j.config.Probe.V == config.ProbeNone {
 		return nil
 	}
 	for i, e := range j.systems {
 		c := plan.Choices[i]
-		if e.Present && !c.Kept && len(c.Sources) == 0 {
+		if pins := e.Packages+e.Modules > 0; pins && (c.Failing || !c.Kept && len(c.Sources) == 0) {
 			return problem.New(problem.Unanswered, e.Name, "run goproxy-action detect to see why each source fails; behind a proxy set HTTPS_PROXY, or name a source that is reachable in .goproxy/config.yaml (sources), or leave "+e.Name+" out (tools)",
 				"no usable source (network: %s): %s", seen.Class, c.Why)
 		}
@@ -206,9 +247,9 @@ func (j *job) prove(ctx context.Context, changes []inject.Change) (string, error
 		case errors.Is(err, ecosystem.ErrNoTool):
 			j.notes = append(j.notes, fmt.Sprintf("%s is not installed, so its new settings were not proven by it; the sources were verified by the probes", e.Name))
 		case err != nil:
-			code := problem.Unanswered
-			if problem.CodeOf(err) == problem.Security {
-				code = problem.Security
+			code := problem.CodeOf(err)
+			if code == problem.Bug {
+				code = problem.Unanswered
 			}
 			return "", problem.New(code, "prove the "+e.Name+" settings", "run goproxy-action detect to see what each source answers; nothing was changed",
 				"a look-up through the new settings failed: %w", err)
@@ -270,7 +311,7 @@ func (j *job) publish(o report.Outcome) error {
 		}
 		return ""
 	}
-	outputs := [][2]string{{"class", string(o.Detect.Class)}, {"decision", o.Decision.Verdict.String()}, {"goproxy", value("GOPROXY", "GOPROXY")},
+	outputs := [][2]string{{"class", string(o.Detect.Class)}, {"decision", o.Verdict().String()}, {"goproxy", value("GOPROXY", "GOPROXY")},
 		{"gosumdb", value("GOSUMDB", "GOSUMDB")}, {"npm-registry", value("npm_config_registry", "registry")}, {"changed", fmt.Sprint(o.Applied)}}
 	for _, out := range outputs {
 		if err := j.Front.Output(out[0], out[1]); err != nil {
@@ -286,12 +327,7 @@ func (j *job) recall() map[string]string {
 	if j.Front.StateDir == "" {
 		return out
 	}
-	f, err := os.Open(filepath.Join(j.Front.StateDir, stateFile))
-	if err != nil {
-		return out
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	data, err := inject.ReadPrivate(filepath.Join(j.Front.StateDir, stateFile), 64<<10)
 	if err != nil || json.Unmarshal(data, &out) != nil {
 		return map[string]string{}
 	}
@@ -312,7 +348,7 @@ func (j *job) remember(plan choose.Plan) {
 		}
 	}
 	data, err := json.Marshal(state)
-	if err == nil && os.MkdirAll(j.Front.StateDir, 0o700) == nil {
+	if err == nil && os.MkdirAll(j.Front.StateDir, 0o700) == nil && inject.Private(j.Front.StateDir) == nil {
 		_ = inject.WriteFile(filepath.Join(j.Front.StateDir, stateFile), data)
 	}
 }

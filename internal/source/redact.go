@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-var userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s"'<>]*@`)
+var userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@`)
 
 // brokenUserinfo matches userinfo whose password holds a raw / ? or #: the "port" before it is no number.
-var brokenUserinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s"'<>\[\]@]*:[0-9]*[^0-9/?#\s"'<>\]@][^\s"'<>]*@`)
+var brokenUserinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s\[\]@"',]*:[0-9]*[^0-9/?#\s\]@"',][^\s]*@`)
 
 // secretParam matches the query parameters that commonly carry a secret.
 var secretParam = regexp.MustCompile(`(?i)([?&;][^=&;\s]*(?:token|secret|passw|key|auth|sig|credential)[^=&;\s]*=)[^&;#\s"'<>]*`)
@@ -28,22 +28,23 @@ func Redact(s string) string {
 
 // Secrets returns the forms in which the credentials of an address may turn up in a log: the password raw and
 // percent-encoded, name:password, and the base64 of it as Basic authentication sends it. Nil where there are none.
-// A name without a password counts as a secret, since tokens are passed that way.
+// A name without a password counts as a secret, since tokens are passed that way. An address without a scheme, as proxy
+// settings have it, is read as http.
 func Secrets(rawurl string) []string {
-	u, err := url.Parse(rawurl)
-	if err != nil || u.User == nil {
-		// what cannot be parsed is hidden whole, up to the last @
-		if m := userinfo.FindString(rawurl); m != "" {
-			text := m[strings.Index(m, "://")+3 : len(m)-1]
-			_, password, ok := strings.Cut(text, ":")
-			if ok && password != "" {
-				return []string{password, text}
-			}
-			if text != "" {
-				return []string{text}
-			}
-		}
+	if !strings.Contains(rawurl, "@") {
 		return nil
+	}
+	if !strings.Contains(rawurl, "://") {
+		rawurl = "http://" + rawurl
+	}
+	u, err := url.Parse(rawurl)
+	if err == nil && u.User == nil {
+		return nil // the @ stands in the path
+	}
+	if err != nil { // what cannot be parsed is hidden whole, up to the last @
+		text := rawurl[strings.Index(rawurl, "://")+3 : strings.LastIndexByte(rawurl, '@')]
+		_, password, _ := strings.Cut(text, ":")
+		return unique(password, text)
 	}
 	name := u.User.Username()
 	password, has := u.User.Password()

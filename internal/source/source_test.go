@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -93,6 +94,7 @@ func TestRedact(t *testing.T) {
 		"http://ci:pa/ss@h:3128":                     "http://***@h:3128",
 		"http://ci:pa#ss@h":                          "http://***@h",
 		"http://ci:p@ss@h":                           "http://***@h",
+		`http://ci:s3cr'et@h and http://ci:a"<b@h`:   "http://***@h and http://***@h",
 		"https://h/@scope/pkg":                       "https://h/@scope/pkg",
 		"https://h:8443/@scope/pkg":                  "https://h:8443/@scope/pkg",
 		"https://h/x?token=abc&v=1":                  "https://h/x?token=***&v=1",
@@ -121,8 +123,10 @@ func TestSecrets(t *testing.T) {
 	if got := Secrets("https://goproxy.cn/x"); got != nil {
 		t.Errorf("Secrets of a plain address = %q", got)
 	}
-	if got := Secrets("http://ci:pa/ss@h"); len(got) != 0 && got[0] == "" {
-		t.Errorf("Secrets = %q", got)
+	for raw, want := range map[string]string{"http://ci:pa/ss@h": "pa/ss", "ci:s3cret@proxy:3128": "s3cret", `http://ci:a"b c@h`: `a"b c`, "http://token@h": "token"} {
+		if got := Secrets(raw); !slices.Contains(got, want) {
+			t.Errorf("Secrets(%q) = %q, want %q among them", raw, got, want)
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ const (
 type GitHubAPI struct {
 	// Token is wanted as "Authorization: Bearer TOKEN" (401 otherwise); empty asks for none. Set it before the first request.
 	Token string
+	// Head is the commit that the list of a pull request is of, as GitHub's contents_url names it; empty names none.
+	Head string
 
 	mux      *http.ServeMux
 	mu       sync.Mutex
@@ -119,7 +121,7 @@ func (g *GitHubAPI) pull(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Link", link(page+1, "next")+", "+link(last, "last"))
 	}
 	from := min((page-1)*size, len(paths))
-	writeJSON(w, http.StatusOK, changes(paths[from:min(from+size, len(paths))]))
+	writeJSON(w, http.StatusOK, g.changes(paths[from:min(from+size, len(paths))]))
 }
 
 func (g *GitHubAPI) compare(w http.ResponseWriter, r *http.Request) {
@@ -138,7 +140,7 @@ func (g *GitHubAPI) compare(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{
 		"status": "ahead", "ahead_by": 1, "behind_by": 0, "total_commits": 1,
 		"base_commit": map[string]string{"sha": base}, "merge_base_commit": map[string]string{"sha": base},
-		"commits": []any{}, "files": changes(paths[:min(len(paths), compareFiles)]),
+		"commits": []any{}, "files": g.changes(paths[:min(len(paths), compareFiles)]),
 	})
 }
 
@@ -189,10 +191,10 @@ func base64Lines(content string) string {
 	return b.String()
 }
 
-func changes(paths []string) []map[string]any {
+func (g *GitHubAPI) changes(paths []string) []map[string]any {
 	out := []map[string]any{}
 	for _, p := range paths {
-		out = append(out, map[string]any{"filename": p, "status": "modified"})
+		out = append(out, map[string]any{"filename": p, "status": "modified", "contents_url": "https://api.github.test/contents/" + p + "?ref=" + g.Head})
 	}
 	return out
 }

@@ -35,15 +35,14 @@ func (v *view) fill(in *decide.Input, after *choose.Choice) {
 	for _, name := range [...]string{"GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE"} {
 		g.Patterns = append(g.Patterns, parsePatterns(set.get(name))...)
 	}
-	flags, _ := parseFlags(set.get("GOFLAGS")) // what is wrong with it is a note of New's
-	g.Flags = append(g.Flags, flags...)
+	g.Flags = append(g.Flags, parseFlags(set.get("GOFLAGS"))...)
 	g.Modules = decide.Switch{Value: on, From: set.get("GO111MODULE").origins()}
 	if set.get("GO111MODULE").value == off {
 		g.Modules.Value = off
 	}
 	sum := set.get("GOSUMDB")
 	db := parseSumDB(sum.value, v.m.SumDBKeys)
-	g.SumDB = decide.SumDB{Value: source.Redact(cmp.Or(sum.value, defaultDB)), Mode: db.mode, Name: db.name, KeyKnown: db.known, From: sum.origins()}
+	g.SumDB = decide.SumDB{Value: shown(cmp.Or(sum.value, defaultDB)), Mode: db.mode, Name: db.name, KeyKnown: db.known, From: sum.origins()}
 	if db.url != "" {
 		g.SumDB.URL = decide.PlaceOf(db.url).URL
 	}
@@ -64,12 +63,15 @@ func reported(s setting) decide.Setting {
 		out.From = s.name
 	}
 	switch s.name {
+	case "GOPROXY", "GOSUMDB":
+		out.Value = shown(s.value)
 	case "GOAUTH": // may be a command with a secret among its arguments
 		if s.value != "off" && s.value != "netrc" {
 			out.Value = "***"
 		}
 	case "GOFLAGS":
-		if strings.Contains(s.value, "-ldflags") {
+		unreadable := func(f decide.Flag) bool { return f.Broken != "" }
+		if strings.Contains(s.value, "-ldflags") || slices.ContainsFunc(parseFlags(s), unreadable) {
 			out.Value = "***"
 		}
 	}

@@ -61,7 +61,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	e := &ecosystem.Ecosystem{
 		Name: source.Go, Present: v.present(), Installed: v.tool != "", Files: v.files, Modules: v.modules,
 		Catalogue: v.catalogue, SumDB: v.databases(), Notes: v.notes,
-		Effective: map[string]string{"GOPROXY": source.Redact(v.set.get("GOPROXY").value), "GOSUMDB": v.set.get("GOSUMDB").value},
+		Effective: map[string]string{"GOPROXY": shown(v.set.get("GOPROXY").value), "GOSUMDB": shown(v.set.get("GOSUMDB").value)},
 		Target:    v.target, Fill: v.fill, Hosts: Hosts, Changes: v.changes,
 	}
 	if v.tool != "" {
@@ -81,7 +81,9 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 		if proxies.value == "" && len(e.InForce) == 0 {
 			e.Frozen = "GOPROXY is set nowhere, and the default of the toolchain is not known"
 		} else if valid && len(e.InForce) == 0 {
-			e.Frozen = "GOPROXY=" + source.Plain(source.Redact(proxies.value), 100) + " asks no module proxy"
+			e.Frozen = "GOPROXY=" + source.Plain(shown(proxies.value), 100) + " asks no module proxy"
+		} else {
+			e.Frozen = closed(parseProxies(proxies.value, m.OS))
 		}
 	}
 	db := parseSumDB(v.set.get("GOSUMDB").value, m.SumDBKeys)
@@ -116,7 +118,7 @@ func (v *view) assemble() {
 	seen := map[string]bool{}
 	add := func(s source.Source) {
 		if loc, err := source.Locate(s.URL); err != nil {
-			v.notes = append(v.notes, fmt.Sprintf("the Go source %s is left out: %v", source.Plain(source.Redact(s.URL), 200), err))
+			v.notes = append(v.notes, fmt.Sprintf("the Go source %s is left out: %v", source.Plain(shown(s.URL), 200), err))
 		} else if !seen[loc.String()] {
 			seen[loc.String()] = true
 			v.catalogue = append(v.catalogue, s)
@@ -159,6 +161,29 @@ func (v *view) inForce(proxies setting) (list []source.Source, direct, valid boo
 		}
 	}
 	return list, false, true
+}
+
+const (
+	endsInOff      = "GOPROXY ends in off, so nothing else may be asked"
+	namesDirectory = "GOPROXY names a directory of this machine"
+)
+
+// closed is why no source may be added to a list, though it asks module proxies or is invalid: its author wants no
+// other than these, or names a directory, which a choice would lose. What stands behind "direct" the go command does not
+// look at. Empty where the list is open.
+func closed(list []proxy) string {
+	why := ""
+	for _, p := range list {
+		switch p.Kind {
+		case "off":
+			return endsInOff
+		case "direct":
+			return why
+		case "file":
+			why = namesDirectory
+		}
+	}
+	return why
 }
 
 // recognise gives a source the identity that the catalogue has for its address. Who named it stays as it is.

@@ -3,6 +3,7 @@ package golang
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -41,7 +42,7 @@ func write(tb testing.TB, files map[string]string) string {
 
 func checkout(tb testing.TB, files map[string]string) *lockfile.Checkout {
 	tb.Helper()
-	co, err := lockfile.Open(write(tb, files), Names()...)
+	co, err := lockfile.Open(write(tb, files), "", Names()...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -120,7 +121,16 @@ func TestInForce(t *testing.T) {
 	}{
 		"https://goproxy.cn,direct":            {"goproxy.cn=https://goproxy.cn(runner)", true, ""},
 		"https://goproxy.cn/|https://a.test/x": {"goproxy.cn=https://goproxy.cn(runner) a.test=https://a.test/x(runner)", false, ""},
-		" a.test , off,https://b.test":         {"a.test=https://a.test(runner)", false, ""},
+		" a.test , off,https://b.test":         {"a.test=https://a.test(runner)", false, endsInOff},
+		"http://corp.test,off":                 {"corp.test=http://corp.test(runner)", false, endsInOff},
+		"http://corp.test|off":                 {"corp.test=http://corp.test(runner)", false, endsInOff},
+		"nonsense,off":                         {"", false, endsInOff},
+		"https://a.test,direct,off":            {"a.test=https://a.test(runner)", true, ""}, // go stops at direct
+		"file:///srv/mod,https://a.test":       {"a.test=https://a.test(runner)", false, namesDirectory},
+		"https://a.test|file:///srv/mod":       {"a.test=https://a.test(runner)", false, namesDirectory},
+		"https://a.test,file:///srv/mod,off":   {"a.test=https://a.test(runner)", false, endsInOff},
+		"https://a.test,direct,file:///srv":    {"a.test=https://a.test(runner)", true, ""},
+		"off,u:s3cret@b.test":                  {"", false, "GOPROXY=off,***@b.test asks no module proxy"},
 		"https://official.test":                {"official=https://official.test(runner)", false, ""},
 		"off":                                  {"", false, "GOPROXY=off asks no module proxy"},
 		"direct,https://a.test":                {"", true, "GOPROXY=direct,https://a.test asks no module proxy"},
@@ -341,6 +351,48 @@ func TestFill(t *testing.T) {
 	}
 }
 
+// The go command takes an address without a scheme too, and whatever it holds of a secret is shown nowhere.
+func TestSecretsAreNotShown(t *testing.T) {
+	t.Parallel()
+	for _, env := range []map[string]string{
+		{"GOPROXY": "https://u:h1dden@own.test/go|direct", "GOSUMDB": "sum.golang.org https://u:h1dden@log.test/"},
+		{"GOPROXY": "u:h1dden@own.test/go,direct", "GOSUMDB": "sum.golang.org u:h1dden@log.test"},
+		{"GOPROXY": "direct,u:h1dden@own.test", "GOSUMDB": "u:h1dden@log.test"},
+		{"GOPROXY": "off,https://a.test/,u:h1/dden@own.test", "GOSUMDB": "https://u:h1dden@log.test"},
+		{"GOFLAGS": `-x '-toolexec=sign --token h1dden`}, {"GOFLAGS": `-ldflags=-X token=h1dden`}, {"GOFLAGS": `-exec=x h1dden`},
+	} {
+		m := machine(t, env)
+		m.Extra = []string{"u:h1dden@extra.test"}
+		e, err := New(m, checkout(t, oneModule))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := facts(e, nil)
+		shown := fmt.Sprintf("%q %q %q %+v %+v", e.Effective, e.Frozen, e.Notes, in.Settings, *in.Go)
+		for _, p := range in.Go.Proxies {
+			shown += fmt.Sprintf(" %+v", p.Place)
+		}
+		if strings.Contains(shown, "dden") {
+			t.Errorf("%q: %s", env, shown)
+		}
+	}
+}
+
+// Flags that the go command cannot read are a fact that a rule judges.
+func TestBrokenFlags(t *testing.T) {
+	t.Parallel()
+	from := decide.From{Origin: "runner", Setting: "GOFLAGS in the environment"}
+	e := read1(t, map[string]string{"GOFLAGS": `-mod=mod "-x`}, oneModule)
+	want := []decide.Flag{{Broken: `a quote " is not closed`, From: from}}
+	if diff := cmp.Diff(want, facts(e, nil).Go.Flags); diff != "" || len(e.Notes) != 0 {
+		t.Errorf("notes %q\n%s", e.Notes, diff)
+	}
+	want = []decide.Flag{{Name: "mod", Value: "mod", From: from}, {Broken: "word 2 is not a flag", From: from}}
+	if diff := cmp.Diff(want, facts(read1(t, map[string]string{"GOFLAGS": "-mod=mod x"}, oneModule), nil).Go.Flags); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestFillAfterTheChoice(t *testing.T) {
 	t.Parallel()
 	e := read1(t, map[string]string{"GOPROXY": "http://dead.test|direct", "GOSUMDB": "off", "GO111MODULE": "off"}, oneModule)
@@ -447,15 +499,20 @@ func TestWorkspace(t *testing.T) {
 		return lockfile.Position{File: file, Line: line, Column: column}
 	}
 	local := func(module, target string, line int, outside bool) decide.Replace {
-		return decide.Replace{Module: module, Target: target, Kind: "local", Outside: outside, Origin: "checkout", Position: at("b/go.mod", line, 2)}
+		return decide.Replace{Module: module, Target: target, Kind: "local", Outside: outside, Origin: "checkout", Position: at("b/go.mod", line, 2),
+			Key: "replace b/go.mod " + module + " => " + target}
 	}
 	want := []decide.Replace{
-		{Module: "github.com/pkg/errors", Target: "github.com/somebody/errors", TargetVersion: "v0.9.1", Kind: "module", Foreign: true, Host: "github.com", Origin: "checkout", Position: at("a/go.mod", 14, 1)},
+		{Module: "github.com/pkg/errors", Target: "github.com/somebody/errors", TargetVersion: "v0.9.1", Kind: "module", Foreign: true, Host: "github.com", Origin: "checkout", Position: at("a/go.mod", 14, 1),
+			Key: "replace a/go.mod github.com/pkg/errors => github.com/somebody/errors@v0.9.1"},
 		local("corp.test/up", "../../elsewhere", 6, true), local("corp.test/in", "./sub", 7, false), local("corp.test/beside", "../a", 8, false),
 		local("corp.test/abs", "/opt/abs", 9, true),
-		{Module: "github.com/own/x", Target: "github.com/own/y", TargetVersion: "v1.2.3", Kind: "module", Host: "github.com", Origin: "checkout", Position: at("b/go.mod", 10, 2)},
-		{Module: "github.com/own/z", Version: "v1.0.0", Target: "evil.test/z", TargetVersion: "v1.0.0", Kind: "module", Foreign: true, Host: "evil.test", Origin: "checkout", Position: at("b/go.mod", 11, 2)},
-		{Module: "corp.test/old", Version: "v1.0.0", Target: "corp.test/old", TargetVersion: "v1.0.1", Kind: "module", Host: "corp.test", Origin: "checkout", Position: at("go.work", 8, 1)},
+		{Module: "github.com/own/x", Target: "github.com/own/y", TargetVersion: "v1.2.3", Kind: "module", Host: "github.com", Origin: "checkout", Position: at("b/go.mod", 10, 2),
+			Key: "replace b/go.mod github.com/own/x => github.com/own/y@v1.2.3"},
+		{Module: "github.com/own/z", Version: "v1.0.0", Target: "evil.test/z", TargetVersion: "v1.0.0", Kind: "module", Foreign: true, Host: "evil.test", Origin: "checkout", Position: at("b/go.mod", 11, 2),
+			Key: "replace b/go.mod github.com/own/z@v1.0.0 => evil.test/z@v1.0.0"},
+		{Module: "corp.test/old", Version: "v1.0.0", Target: "corp.test/old", TargetVersion: "v1.0.1", Kind: "module", Host: "corp.test", Origin: "checkout", Position: at("go.work", 8, 1),
+			Key: "replace go.work corp.test/old@v1.0.0 => corp.test/old@v1.0.1"},
 	}
 	in := facts(e, nil)
 	if diff := cmp.Diff(want, in.Go.Replaces); diff != "" {
@@ -472,8 +529,14 @@ func TestWorkspace(t *testing.T) {
 		t.Errorf("%d modules, want 3", e.Modules)
 	}
 	co := checkout(t, files)
-	hosts, err := e.Hosts(co.At(map[string][]byte{"go.work": []byte("nonsense ("), "a/go.mod": nil}))
-	if diff := cmp.Diff(map[string]bool{"evil.test": true, "github.com": true}, hosts); diff != "" || err != nil {
+	names, err := e.Hosts(co.At(map[string][]byte{"go.work": []byte("nonsense ("), "a/go.mod": nil}))
+	known := map[string]bool{"evil.test": true, "github.com": true}
+	for _, r := range want {
+		if r.File == "b/go.mod" {
+			known[r.Key] = true
+		}
+	}
+	if diff := cmp.Diff(known, names); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
 }

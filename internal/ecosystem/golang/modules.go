@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
 
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/lockfile"
@@ -19,7 +22,11 @@ import (
 )
 
 // maxModFile bounds a go.mod and a go.work. The largest of public repositories have some 200 KB; go itself reads 16 MiB.
+// A vendor/modules.txt has the same bound.
 const maxModFile = 4 << 20
+
+// maxAbove is how many directories above the checkout are looked at for a go.work, where no .git ends the way earlier.
+const maxAbove = 10
 
 // pins are the facts about the checkout's own files.
 type pins struct {
@@ -35,20 +42,21 @@ type pins struct {
 
 func (p pins) present() bool { return p.mods+p.works > 0 }
 
-// main is one go.mod of the checkout with the go.sum beside it.
+// main is one go.mod of the checkout with the go.sum and the vendor/modules.txt beside it.
 type main struct {
-	file lockfile.File
-	mod  *modfile.File
-	sums map[module.Version]bool
+	file           lockfile.File
+	mod            *modfile.File
+	sums, vendored map[module.Version]bool
 	// work are the workspaces that use it.
 	work []*workspace
 }
 
-// workspace is one go.work. Inside it the go command joins the replacements and sums of all its members.
+// workspace is one go.work. Inside it the go command joins the replacements and sums of all its members, and looks at
+// the vendor directory beside it alone.
 type workspace struct {
-	members  []*main
-	replaces []*modfile.Replace
-	sums     map[module.Version]bool
+	members        []*main
+	replaces       []*modfile.Replace
+	sums, vendored map[module.Version]bool
 }
 
 // readPins reads all files, and goes on behind one that cannot be understood, so that a user is told of all.
@@ -92,6 +100,7 @@ func (v *view) readPins() error {
 			problems = append(problems, err)
 			continue
 		}
+		m.vendored = v.readVendored(name)
 		mains[name], order = m, append(order, m)
 		if m.mod.Module != nil {
 			v.own = append(v.own, m.mod.Module.Mod.Path)
@@ -118,7 +127,7 @@ func (v *view) readPins() error {
 			problems = append(problems, err)
 			continue
 		}
-		w := &workspace{replaces: work.Replace, sums: sums(path.Join(path.Dir(name), "go.work.sum"))}
+		w := &workspace{replaces: work.Replace, sums: sums(path.Join(path.Dir(name), "go.work.sum")), vendored: v.readVendored(name)}
 		for _, use := range work.Use {
 			if m := mains[path.Join(path.Dir(name), use.Path, "go.mod")]; m != nil && !path.IsAbs(use.Path) {
 				w.members, m.work = append(w.members, m), append(m.work, w)
@@ -130,9 +139,62 @@ func (v *view) readPins() error {
 	for _, m := range order {
 		v.addUnsummed(m)
 	}
+	if above := v.workspaceAbove(); above != "" && len(v.unsummed) > 0 {
+		v.notes = append(v.notes, fmt.Sprintf("%d of the required modules have no line in go.sum here, which was not judged: %s has a go.work, whose go.work.sum may hold them; check that directory", len(v.unsummed), above))
+		v.unsummed = nil
+	}
 	slices.Sort(v.required)
 	v.required = slices.Compact(v.required)
 	return errors.Join(problems...)
+}
+
+// readVendored is what the vendor directory beside a go.mod or go.work lists; nil where there is none, and with a note
+// where its list cannot be read.
+func (v *view) readVendored(beside string) map[module.Version]bool {
+	name := path.Join(path.Dir(beside), "vendor/modules.txt")
+	file, err := v.co.Read(name, maxModFile)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			v.notes = append(v.notes, fmt.Sprintf("vendored modules are not known: %s", source.Plain(err.Error(), 300)))
+		}
+		return nil
+	}
+	v.files = append(v.files, name)
+	return vendored(file.Data)
+}
+
+// vendored reads the modules of a vendor/modules.txt, "# path version" (go 1.26, modload.readVendorList). The go command
+// takes their packages from the vendor directory and needs no line in go.sum for them.
+func vendored(data []byte) map[module.Version]bool {
+	out := map[module.Version]bool{}
+	for line := range strings.Lines(string(data)) {
+		if !strings.HasPrefix(line, "# ") {
+			continue
+		}
+		if f := strings.Fields(line); len(f) >= 3 && semver.IsValid(f[2]) {
+			out[module.Version{Path: f[1], Version: f[2]}] = true
+		}
+	}
+	return out
+}
+
+// workspaceAbove is the way from the checkout to the nearest directory above it, within the same repository, that has a
+// go.work ("../.."); empty where there is none, or a go.work in the checkout. Only names are looked at, nothing is read.
+func (v *view) workspaceAbove() string {
+	if v.works > 0 {
+		return ""
+	}
+	dir, way := v.co.Dir(), ""
+	for range maxAbove {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			break
+		}
+		dir, way = filepath.Dir(dir), path.Join(way, "..")
+		if info, err := os.Lstat(filepath.Join(dir, "go.work")); err == nil && !info.IsDir() {
+			return way
+		}
+	}
+	return ""
 }
 
 // position turns a place of modfile into ours: lines and byte columns from 1.
@@ -182,6 +244,13 @@ func replacement(file lockfile.File, r *modfile.Replace) decide.Replace {
 	if r.Syntax != nil {
 		out.Position = position(file, r.Syntax.Start)
 	}
+	named := func(m module.Version) string {
+		if m.Version == "" {
+			return modfile.AutoQuote(m.Path)
+		}
+		return modfile.AutoQuote(m.Path) + "@" + m.Version
+	}
+	out.Key = fmt.Sprintf("replace %s %s => %s", modfile.AutoQuote(file.Path), named(r.Old), named(r.New))
 	if r.New.Version == "" && modfile.IsDirectoryPath(r.New.Path) {
 		local := strings.ReplaceAll(r.New.Path, `\`, "/")
 		joined := path.Join(path.Dir(file.Path), local)
@@ -210,9 +279,9 @@ func second(modulePath string) string {
 	return owner
 }
 
-// addUnsummed finds the requirements of one module that no go.sum line covers. Every required version has at least the
-// line of its go.mod (https://go.dev/ref/mod#go-sum-files). Within a workspace the files of all members count, as for
-// the go command.
+// addUnsummed finds the requirements of one module that are not vendored and that no go.sum line covers. Every required
+// version has at least the line of its go.mod (https://go.dev/ref/mod#go-sum-files). Within a workspace the files of all
+// members count, as for the go command.
 func (v *view) addUnsummed(m *main) {
 	replaced := func(old module.Version) bool {
 		match := func(list []*modfile.Replace) bool {
@@ -233,8 +302,8 @@ func (v *view) addUnsummed(m *main) {
 		return false
 	}
 	summed := func(wanted module.Version) bool {
-		return m.sums[wanted] || slices.ContainsFunc(m.work, func(w *workspace) bool {
-			return w.sums[wanted] || slices.ContainsFunc(w.members, func(o *main) bool { return o.sums[wanted] })
+		return m.sums[wanted] || m.vendored[wanted] || slices.ContainsFunc(m.work, func(w *workspace) bool {
+			return w.sums[wanted] || w.vendored[wanted] || slices.ContainsFunc(w.members, func(o *main) bool { return o.sums[wanted] })
 		})
 	}
 	for _, r := range m.mod.Require {
@@ -249,10 +318,11 @@ func (v *view) addUnsummed(m *main) {
 	}
 }
 
-// Hosts are the canonical hosts that replace directives lead to, in a checkout as some commit has it. Files that cannot
-// be read or understood name no host. The error is always nil.
+// Hosts are the names by which a checkout, as some commit has it, knows what it replaces: the Key of every replace
+// directive (see decide.Replace), and the canonical hosts that directives lead to. A file that cannot be read or
+// understood names nothing. The error is always nil.
 func Hosts(co *lockfile.Checkout) (map[string]bool, error) {
-	hosts := map[string]bool{}
+	names := map[string]bool{}
 	for _, name := range append(co.Files("go.mod"), co.Files("go.work")...) {
 		file, err := co.Read(name, maxModFile)
 		if err != nil {
@@ -267,10 +337,12 @@ func Hosts(co *lockfile.Checkout) (map[string]bool, error) {
 			list = work.Replace
 		}
 		for _, r := range list {
-			if d := replacement(file, r); d.Kind == "module" {
-				hosts[d.Host] = true
+			d := replacement(file, r)
+			names[d.Key] = true
+			if d.Kind == "module" {
+				names[d.Host] = true
 			}
 		}
 	}
-	return hosts, nil
+	return names, nil
 }

@@ -139,7 +139,7 @@ func TestLinkedFilesAreNotQuoted(t *testing.T) {
 		if err := os.Symlink("secret", filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
-		co, err := lockfile.Open(dir, Names()...)
+		co, err := lockfile.Open(dir, "", Names()...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,6 +161,124 @@ func TestMissingSum(t *testing.T) {
 	}
 	if in = facts(read1(t, nil, map[string]string{"go.mod": "module a.test/a\n"}), nil); len(in.Go.Unsummed) != 0 {
 		t.Errorf("nothing is required, and %v", in.Go.Unsummed)
+	}
+}
+
+func TestVendored(t *testing.T) {
+	t.Parallel()
+	const list = "## workspace\n# b.test/b v1.0.0\n## explicit; go 1.26\nb.test/b\n# c.test/c v1.0.0 => ./c\n# d.test/d => ./d\n#e.test/e v1.0.0\n"
+	mod := func(requires ...string) string {
+		return "module a.test/a\n\nrequire (\n\t" + strings.Join(requires, "\n\t") + "\n)\n"
+	}
+	for name, tt := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"listed":                  {map[string]string{"go.mod": mod("b.test/b v1.0.0", "c.test/c v1.0.0"), "vendor/modules.txt": list}, ""},
+		"another version":         {map[string]string{"go.mod": mod("b.test/b v1.0.1"), "vendor/modules.txt": list}, "b.test/b v1.0.1"},
+		"not listed":              {map[string]string{"go.mod": mod("e.test/e v1.0.0", "d.test/d v1.0.0"), "vendor/modules.txt": list}, "e.test/e v1.0.0 d.test/d v1.0.0"},
+		"of another module":       {map[string]string{"go.mod": mod("b.test/b v1.0.0"), "x/go.mod": "module x.test/x\n", "x/vendor/modules.txt": list}, "b.test/b v1.0.0"},
+		"of the workspace":        {map[string]string{"go.work": "go 1.26\nuse ./m\n", "m/go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": list}, ""},
+		"of another's workspace":  {map[string]string{"go.work": "go 1.26\nuse ./x\n", "m/go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": list}, "b.test/b v1.0.0"},
+		"a directory of the name": {map[string]string{"go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt/x": list}, "b.test/b v1.0.0"},
+		"too large":               {map[string]string{"go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": list + strings.Repeat("\n", maxModFile)}, "b.test/b v1.0.0"},
+	} {
+		e := read1(t, nil, tt.files)
+		var got []string
+		for _, u := range facts(e, nil).Go.Unsummed {
+			got = append(got, u.Module+" "+u.Version)
+		}
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+		if unread := name == "too large" || strings.HasPrefix(name, "a directory"); unread != (len(e.Notes) == 1) {
+			t.Errorf("%s: notes %q", name, e.Notes)
+		}
+	}
+}
+
+func FuzzVendored(f *testing.F) {
+	for _, s := range []string{"# b.test/b v1.0.0\n## explicit\nb.test/b\n", "# b v1 => ./c", "#  \n# \xff v1.0.0\r\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for m := range vendored([]byte(text)) {
+			if !strings.Contains(text, "# ") || !strings.Contains(text, m.Path) || !strings.Contains(text, m.Version) || m.Path == "" {
+				t.Fatalf("%q lists %q", text, m)
+			}
+		}
+	})
+}
+
+// Whoever looks at one directory of a workspace cannot see its go.work.sum, and is told so; a .git ends the way up.
+func TestBelowAWorkspace(t *testing.T) {
+	t.Parallel()
+	const mod, work = "module a.test/a\n\nrequire b.test/b v1.0.0\n", "go 1.26\n"
+	deep := strings.Repeat("d/", maxAbove)
+	for name, tt := range map[string]struct {
+		files map[string]string
+		dir   string
+		note  string
+	}{
+		"a go.work above":           {map[string]string{"go.work": work, "m/go.mod": mod}, "m", ".."},
+		"two above, at .git":        {map[string]string{".git/HEAD": "", "go.work": work, "x/m/go.mod": mod}, "x/m", "../.."},
+		"above .git":                {map[string]string{"go.work": work, "x/.git/HEAD": "", "x/m/go.mod": mod}, "x/m", ""},
+		"a .git file":               {map[string]string{"go.work": work, "m/.git": "gitdir: x", "m/go.mod": mod}, "m", ""},
+		"a go.work in it":           {map[string]string{"go.work": work, "m/x/go.work": work, "m/go.mod": mod}, "m", ""},
+		"ten above":                 {map[string]string{"go.work": work, deep + "go.mod": mod}, deep, strings.TrimSuffix(strings.Repeat("../", maxAbove), "/")},
+		"eleven above":              {map[string]string{"go.work": work, deep + "m/go.mod": mod}, deep + "m", ""},
+		"a directory named so":      {map[string]string{"go.work/x": "", "m/go.mod": mod}, "m", ""},
+		"nothing above, nor a .git": {map[string]string{"m/go.mod": mod}, "m", ""},
+	} {
+		co, err := lockfile.Open(filepath.Join(write(t, tt.files), filepath.FromSlash(tt.dir)), "", Names()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer co.Close()
+		e, err := New(machine(t, nil), co)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := len(facts(e, nil).Go.Unsummed) > 0
+		notes := strings.Join(e.Notes, "\n")
+		if tt.note == "" && (!found || notes != "") || tt.note != "" && (found || len(e.Notes) != 1 || !strings.Contains(notes, " "+tt.note+" ")) {
+			t.Errorf("%s: found %v, notes %q", name, found, notes)
+		}
+	}
+	// where all is pinned, there is nothing to say
+	files := map[string]string{"go.work": work}
+	for name, text := range oneModule {
+		files["m/"+name] = text
+	}
+	co, err := lockfile.Open(filepath.Join(write(t, files), "m"), "", Names()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer co.Close()
+	if e, err := New(machine(t, nil), co); err != nil || len(e.Notes) != 0 {
+		t.Errorf("%v, notes %q", err, e.Notes)
+	}
+}
+
+// Two directives have one key only if they are the same.
+func TestReplaceKey(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, d := range [][5]string{
+		{"go.mod", "a.test/a", "", "../lib", ""}, {"go.mod", "a.test/a", "v1.0.0", "../lib", ""}, {"go.mod", "a.test/a", "", "../../lib", ""},
+		{"svc/go.mod", "a.test/a", "", "../lib", ""}, {"go.mod", "a.test/a", "", "b.test/one/a", "v1.0.0"}, {"go.mod", "a.test/a", "", "b.test/two/a", "v1.0.0"},
+		{"go.mod", "a.test/a", "", "b.test/two/a", "v1.0.1"}, {"go.mod a.test/a => /x/go.mod", "b.test/b", "", "../lib", ""},
+		{"go.mod", "a.test/a", "", "/x/go.mod b.test/b => ../lib", ""},
+	} {
+		r := replacement(lockfile.File{Path: d[0]}, &modfile.Replace{Old: module.Version{Path: d[1], Version: d[2]}, New: module.Version{Path: d[3], Version: d[4]}})
+		if other, ok := seen[r.Key]; ok || !strings.HasPrefix(r.Key, "replace ") {
+			t.Errorf("%q and %q have the key %q", d, other, r.Key)
+		}
+		seen[r.Key] = fmt.Sprint(d)
+	}
+	r := replacement(lockfile.File{Path: "svc/go.mod"}, &modfile.Replace{Old: module.Version{Path: "example.com/a", Version: "v1"}, New: module.Version{Path: "../lib"}})
+	if want := "replace svc/go.mod example.com/a@v1 => ../lib"; r.Key != want {
+		t.Errorf("key %q, want %q", r.Key, want)
 	}
 }
 

@@ -86,7 +86,9 @@ func (p prober) proxy(ctx context.Context, fetch detect.Fetch) (detect.Verdict, 
 func (p prober) judge(r detect.Response) detect.Verdict {
 	switch {
 	case r.Status != http.StatusOK:
-		return refused(r)
+		verdict := refused(r)
+		verdict.Absent = r.Status == http.StatusNotFound || r.Status == http.StatusGone
+		return verdict
 	case modSum(r.Body) == p.modHash:
 		return detect.Verdict{OK: true, Content: detect.Yes}
 	case !page(r):

@@ -96,7 +96,9 @@ func TestTargetModuleProxy(t *testing.T) {
 		"JSON":                   {only("/sumdb/", http.NotFoundHandler(), says(`{"error":"x"}`)), proxy.VerifierKey(), page},
 		"tampered":               {only(".mod", says("module github.com/google/uuid\n\nrequire evil.test/x v1.0.0\n"), proxy), proxy.VerifierKey(), tampered},
 		"503":                    {upstreamtest.Status(503), proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.No, Fault: detect.StatusFault, Reason: "answered 503"}},
-		"no such module":         {empty, proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.No, Fault: detect.StatusFault, Reason: "answered 404"}},
+		"no such module":         {empty, proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.No, Fault: detect.StatusFault, Reason: "answered 404", Absent: true}},
+		"gone":                   {only(".mod", upstreamtest.Status(410), proxy), proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.Yes, Fault: detect.StatusFault, Reason: "answered 410", Absent: true}},
+		"403":                    {only(".mod", upstreamtest.Status(403), proxy), proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.Yes, Fault: detect.StatusFault, Reason: "answered 403"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -95,9 +95,6 @@ func (v *view) readSettings() {
 				v.notes = append(v.notes, fmt.Sprintf("%s in %s ends with a carriage return, which the go command takes as part of the value", name, source.Plain(v.set[name].from, 200)))
 			}
 		}
-		if _, err := parseFlags(v.set.get("GOFLAGS")); err != nil {
-			v.notes = append(v.notes, fmt.Sprintf("GOFLAGS cannot be read: %v; every go command will fail", err))
-		}
 	}
 	v.findOfficial(defaults)
 	if v.set["GOPROXY"].value == "" && v.official.URL != "" && !v.m.RepoOnly {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +16,20 @@ import (
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/source"
 )
+
+// bare is an entry of GOPROXY or GOSUMDB up to its last @.
+var bare = regexp.MustCompile(`[^\s,|]*@`)
+
+// shown is a value of GOPROXY or GOSUMDB without its secrets. source.Redact finds them by "://"; the go command takes an
+// address without a scheme as well, and an invalid value may hold anything.
+func shown(value string) string {
+	return bare.ReplaceAllStringFunc(source.Redact(value), func(s string) string {
+		if strings.Contains(s, "://") {
+			return s
+		}
+		return "***@"
+	})
+}
 
 func trimBase(raw string) string { return strings.TrimRight(raw, "/") }
 
@@ -269,22 +284,24 @@ func splitFlags(s string) ([]string, error) {
 	return out, nil
 }
 
-// parseFlags reads GOFLAGS. The value of -ldflags is kept back, since builds pass secrets in it.
-func parseFlags(s setting) ([]decide.Flag, error) {
+// parseFlags reads GOFLAGS up to the first word that is no flag, which is a flag with Broken set, as all of a value is
+// that cannot be split: the go command refuses both (go 1.26, cmd/go/internal/base.InitGOFLAGS). The value of -ldflags is
+// kept back, since builds pass secrets in it; what is broken is not quoted, since it may be half a secret.
+func parseFlags(s setting) []decide.Flag {
 	words, err := splitFlags(s.value)
 	if err != nil {
-		return nil, err
+		return []decide.Flag{{Broken: err.Error(), From: s.origins()}}
 	}
 	var out []decide.Flag
 	for i, w := range words {
 		name, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(w, "-"), "-"), "=")
 		if !strings.HasPrefix(w, "-") || name == "" || name[0] == '-' {
-			return out, fmt.Errorf("word %d is not a flag", i+1) // not quoted: it may be half a secret
+			return append(out, decide.Flag{Broken: fmt.Sprintf("word %d is not a flag", i+1), From: s.origins()})
 		}
 		if name == "ldflags" {
 			value = "***"
 		}
 		out = append(out, decide.Flag{Name: name, Value: source.Redact(value), From: s.origins()})
 	}
-	return out, nil
+	return out
 }

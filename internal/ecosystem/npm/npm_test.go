@@ -41,7 +41,7 @@ func write(t *testing.T, files map[string]string) string {
 
 func checkout(t *testing.T, files map[string]string) *lockfile.Checkout {
 	t.Helper()
-	co, err := lockfile.Open(write(t, files), Names()...)
+	co, err := lockfile.Open(write(t, files), "", Names()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,13 +37,15 @@ type host struct {
 	getenv         func(string) string
 	context        *actions.GitHubContext
 	stdout, stderr io.Writer
+	// masked are the lines that the runner hides already; each is told once. New makes it, and copies of the host share it.
+	masked map[string]bool
 }
 
 // New returns the front of the step that lookup describes. Commands to the runner go to stdout. httpClient asks GitHub's
 // API and is not changed; nil means that the base commit is not available. The error is a Problem for an API address
 // that is none.
 func New(lookup func(string) (string, bool), stdout, stderr io.Writer, httpClient *http.Client, version string) (*front.Front, error) {
-	h := host{stdout: stdout, stderr: stderr, getenv: func(name string) string { v, _ := lookup(name); return v }}
+	h := host{stdout: stdout, stderr: stderr, masked: map[string]bool{}, getenv: func(name string) string { v, _ := lookup(name); return v }}
 	action := actions.New(actions.WithWriter(stdout), actions.WithGetenv(func(name string) string {
 		if name == "GITHUB_EVENT_PATH" { // the library would read it whole, whatever it is
 			return ""
@@ -65,14 +67,16 @@ func New(lookup func(string) (string, bool), stdout, stderr io.Writer, httpClien
 		Export:    h.export,
 		Where:     "for the following steps of this job",
 		Output: func(name, value string) error {
-			return h.append("GITHUB_OUTPUT", keyName, pair{name, value})
+			return h.set("GITHUB_OUTPUT", name, value)
 		},
 		SaveState: func(name, value string) error {
-			return h.append("GITHUB_STATE", keyName, pair{name, value})
+			return h.set("GITHUB_STATE", name, value)
 		},
 		State:    func(name string) string { return h.getenv("STATE_" + name) },
 		Annotate: h.annotate,
 		TempDir:  absolute(h.getenv("RUNNER_TEMP")),
+		// a directory that is an input is named by the workflow, but a change may turn it into a link
+		Workspace: absolute(h.getenv("GITHUB_WORKSPACE")),
 	}
 	if dir := absolute(h.getenv("RUNNER_TOOL_CACHE")); dir != "" {
 		f.StateDir = filepath.Join(dir, "goproxy-action")
@@ -109,22 +113,47 @@ func (h host) mask(secret string) {
 	}
 }
 
+// masks registers what is not registered yet. The error is a Problem; nothing counts as masked then.
 func (h host) masks(secrets ...string) error {
 	var b strings.Builder
-	seen := map[string]bool{}
+	var fresh []string
 	for _, s := range secrets {
 		for l := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == '\n' || r == '\r' }) {
-			if strings.TrimSpace(l) != "" && !seen[l] {
-				seen[l] = true
+			if strings.TrimSpace(l) != "" && !h.masked[l] {
+				h.masked[l] = true
+				fresh = append(fresh, l)
 				b.WriteString((&actions.Command{Name: "add-mask", Message: l}).String() + "\n")
 			}
 		}
 	}
-	if b.Len() == 0 {
+	if len(fresh) == 0 {
 		return nil
 	}
 	_, err := io.WriteString(h.stdout, b.String())
-	return err
+	if err != nil {
+		for _, l := range fresh {
+			delete(h.masked, l)
+		}
+		return problem.New(problem.Usage, "mask secrets in the log", "let standard output of the step be open", "%w", err)
+	}
+	return nil
+}
+
+// secrets are those of all addresses in a value, which may be a list.
+func secrets(value string) []string {
+	found := source.Secrets(value)
+	for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return strings.ContainsRune(",| \t\r\n", r) }) {
+		found = append(found, source.Secrets(part)...)
+	}
+	return found
+}
+
+// set gives a value to one of the runner's files; its secrets are masked before.
+func (h host) set(variable, name, value string) error {
+	if err := h.masks(secrets(value)...); err != nil {
+		return err
+	}
+	return h.append(variable, keyName, pair{name, value})
 }
 
 // export masks before it writes: the runner prints what it reads from the file when it debugs.
@@ -132,24 +161,21 @@ func (h host) export(changes []inject.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	var secrets []string
+	var hide []string
 	pairs := make([]pair, len(changes))
 	for i, c := range changes {
 		pairs[i] = pair{c.Name, c.Value}
 		if strings.EqualFold(c.Name, "NODE_OPTIONS") {
 			return problem.New(problem.Bug, "GITHUB_ENV", "", "the runner refuses NODE_OPTIONS")
 		}
-		found := source.Secrets(c.Value)
-		for part := range strings.FieldsFuncSeq(c.Value, func(r rune) bool { return strings.ContainsRune(",| \t", r) }) {
-			found = append(found, source.Secrets(part)...)
-		}
+		found := secrets(c.Value)
 		if len(found) == 0 && strings.Contains(c.Shown, "***") {
 			found = []string{c.Value} // a secret that is no address
 		}
-		secrets = append(secrets, found...)
+		hide = append(hide, found...)
 	}
-	if err := h.masks(secrets...); err != nil {
-		return problem.New(problem.Usage, "mask secrets in the log", "let standard output of the step be open", "%w", err)
+	if err := h.masks(hide...); err != nil {
+		return err
 	}
 	return h.append("GITHUB_ENV", variableName, pairs...)
 }

@@ -235,6 +235,48 @@ func TestMask(t *testing.T) {
 	}
 }
 
+// A secret is told to the runner once, whoever names it, and before a value that holds it is written.
+func TestMaskOnce(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	output := file(t, "")
+	f := open(t, map[string]string{"GITHUB_OUTPUT": output, "GITHUB_STATE": file(t, ""), "GITHUB_ENV": file(t, "")}, &log)
+	value := "https://a.test,https://ci:s3cret@b.test,direct"
+	if err := errors.Join(f.Output("goproxy", value), f.SaveState("x", value), f.Export([]inject.Change{{Name: "GOPROXY", Value: value}})); err != nil {
+		t.Fatal(err)
+	}
+	f.Mask("s3cret")
+	f.Mask("other\ns3cret\nother")
+	for _, secret := range []string{"s3cret", "ci:s3cret", "other"} {
+		if n := strings.Count("\n"+log.String(), "\n::add-mask::"+secret+"\n"); n != 1 {
+			t.Errorf("%s is masked %d times:\n%s", secret, n, log.String())
+		}
+	}
+	// what could not be masked is not written, and is tried again
+	stdout := &flaky{broken: true}
+	f = open(t, map[string]string{"GITHUB_OUTPUT": output}, stdout)
+	before := read(t, output)
+	if err := f.Output("goproxy", value); problem.CodeOf(err) != problem.Usage || read(t, output) != before {
+		t.Errorf("an output is written though its secret could not be masked: %v", err)
+	}
+	stdout.broken = false
+	if err := f.Output("goproxy", value); err != nil || !strings.Contains(stdout.log.String(), "::add-mask::s3cret\n") {
+		t.Errorf("the secret is taken for masked: %v, %q", err, stdout.log.String())
+	}
+}
+
+type flaky struct {
+	log    bytes.Buffer
+	broken bool
+}
+
+func (f *flaky) Write(b []byte) (int, error) {
+	if f.broken {
+		return 0, errors.New("closed")
+	}
+	return f.log.Write(b)
+}
+
 func outcome(dir, name, message string) report.Outcome {
 	return report.Outcome{Command: "check", Dir: dir, Decision: &decide.Decision{Verdict: decide.Deny, Mode: decide.Enforce, Findings: []decide.Finding{
 		{ID: "LCK003", Severity: decide.Error, Status: decide.Active, Message: message, Fix: "do: this", Position: lockfile.Position{File: name, Line: 12, Column: 15}}}}}
@@ -298,7 +340,7 @@ func FuzzCommands(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		var log bytes.Buffer
-		h := host{stdout: &log, stderr: &log, context: &actions.GitHubContext{}}
+		h := host{stdout: &log, stderr: &log, context: &actions.GitHubContext{}, masked: map[string]bool{}}
 		h.annotate(&log, outcome(a, a, b))
 		h.mask(a)
 		if log.Len() == 0 {

@@ -111,6 +111,26 @@ finding contains object.union(place.position(p), {
 	})
 }
 
+finding contains object.union(place.position(p), {
+	"id": "GO004",
+	"severity": "error",
+	"msg": sprintf("%s ends at version control hosts (direct), which the configuration does not allow", [named("GOPROXY", p)]),
+	"subject": "direct",
+	"fix": "take direct out of GOPROXY, or write direct: allow in .goproxy/config.yaml",
+}) if {
+	data.goproxy.direct_denied
+	some p in go.proxies
+	p.kind == "direct"
+	not behind_off(p)
+}
+
+# behind_off holds for an entry that the go command never comes to.
+behind_off(p) if {
+	some other in go.proxies
+	other.kind == "off"
+	other.index < p.index
+}
+
 entry(p) := place.label(p.place) if p.kind == "url"
 
 else := p.kind
@@ -153,6 +173,17 @@ finding contains object.union(place.position(f), {
 	some f in go.flags
 	[severity, effect] := flags[f.name]
 	not harmless(f)
+}
+
+finding contains object.union(place.position(f), {
+	"id": "GO005",
+	"severity": "error",
+	"msg": sprintf("%s cannot be read: every go command will fail (%s)", [named("GOFLAGS", f), f.broken]),
+	"subject": "GOFLAGS",
+	"fix": "write GOFLAGS as flags with a dash and =value each, with spaces between them, and close every quote",
+}) if {
+	some f in go.flags
+	f.broken != ""
 }
 
 flags := {

@@ -105,6 +105,27 @@ test_go004_silent_on_a_sane_list if {
 	severities("GO004", {"proxies": list}) == []
 }
 
+denied(proxies) := sort([f.severity |
+	some f in golang.finding with input as {"scope": "all", "go": object.union(base, {"proxies": proxies})}
+		with data.goproxy.direct_denied as true
+])
+
+direct(index) := {"kind": "direct", "before": ",", "index": index, "followed": false, "setting": "GOPROXY in the environment"}
+
+test_go004_fires_on_a_denied_direct if {
+	denied([proxy("https", {}), direct(1)]) == ["error"]
+	denied([proxy("https", {}), direct(1), object.union(direct(2), {"kind": "off"})]) == ["error"]
+	denied([object.union(direct(0), {"before": "", "followed": true}), proxy("https", {"index": 1})]) == ["error", "warning"]
+}
+
+test_go004_silent_where_direct_is_allowed_or_never_reached if {
+	severities("GO004", {"proxies": [proxy("https", {}), direct(1)]}) == []
+	denied([proxy("https", {})]) == []
+	denied([proxy("https", {}), object.union(direct(1), {"kind": "off"}), direct(2)]) == []
+	count(golang.finding) == 0 with input as {"scope": "repo", "go": object.union(base, {"proxies": [direct(0)]})}
+		with data.goproxy.direct_denied as true
+}
+
 flag(name, value) := {"flags": [{"name": name, "value": value, "origin": "runner", "setting": ""}]}
 
 test_go005_fires if {
@@ -115,11 +136,22 @@ test_go005_fires if {
 	}
 }
 
+test_go005_fires_on_flags_that_cannot_be_read if {
+	findings := golang.finding with input as {"scope": "all", "go": object.union(base, {"flags": [{
+		"name": "", "value": "", "broken": "a quote is not closed", "origin": "runner", "setting": "GOFLAGS in the environment",
+	}]})}
+	{[f.id, f.severity, f.subject, f.msg] | some f in findings} == {[
+		"GO005", "error", "GOFLAGS",
+		"GOFLAGS in the environment cannot be read: every go command will fail (a quote is not closed)",
+	]}
+}
+
 test_go005_silent_on_other_flags if {
 	severities("GO005", flag("mod", "readonly")) == []
 	severities("GO005", flag("insecure", "false")) == []
 	severities("GO005", flag("overlay", "false")) == ["warning"]
 	severities("GO005", flag("trimpath", "")) == []
+	severities("GO005", {"flags": [{"name": "trimpath", "value": "", "broken": "", "setting": ""}]}) == []
 }
 
 test_go009_fires if severities("GO009", {"modules": {"value": "off"}}) == ["error"]

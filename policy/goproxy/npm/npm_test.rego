@@ -39,6 +39,16 @@ test_npm001_fires_on_registries_of_the_checkout if {
 	listed(registry({}), {}) == ["error"]
 }
 
+test_npm001_fires_on_a_registry_behind_a_variable if {
+	variable := registry({"url": "", "scheme": "", "host": "", "broken": "holds a variable, which is not expanded here"})
+	severities(from("base", variable)) == ["warning"]
+	severities(variable) == ["warning"]
+	severities(from("change", variable)) == ["error"]
+	severities(from("nobody", variable)) == ["error"]
+	renamed := {"place": {"broken": "is set under a name that holds a variable, which is not expanded here"}}
+	severities(object.union(variable, renamed)) == ["error"]
+}
+
 test_npm001_silent_on_trusted_and_on_the_runners_registries if {
 	severities(registry({"host": "registry.npmmirror.com"})) == []
 	severities(registry({"host": "localhost", "scheme": "http", "loopback": true})) == []

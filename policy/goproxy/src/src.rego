@@ -85,16 +85,23 @@ finding contains object.union(place.position(s), {
 	"status": "unknown",
 	"msg": sprintf("the address of %s source %s is not known (%s)", [s.ecosystem, place.label(s), s.addresses]),
 	"subject": place.label(s),
-	"fix": "run where the source is reached without a proxy, or leave trusted.require-address out",
+	"fix": fix,
 }) if {
 	some s in pinned_down
 	not answered(s)
-	severity := unanswered
+	[severity, fix] := unanswered(s)
 }
 
-unanswered := "error" if data.goproxy.require_address
+# unanswered is how grave it is that an address is not known, and what to do. Behind a proxy nobody here can know it;
+# where the network was asked for it and gave none, the rule stays without its answer.
+unanswered(s) := ["error", "see that the name has an address here (goproxy-action detect shows what answers), and run again"] if {
+	s.addresses == "no-answer"
+} else := ["error", fix] if {
+	data.goproxy.require_address
+	fix := behind_proxy
+} else := ["note", behind_proxy]
 
-else := "note"
+behind_proxy := "run where the source is reached without a proxy, or leave trusted.require-address out"
 
 # A checksum database is trusted for its key (GO001), so its own host needs no list of the user's.
 proven(s) if {

@@ -127,7 +127,10 @@ test_src003_fires_on_unknown_addresses if {
 	addressed({"ips": [], "addresses": "behind-proxy"}, true) == [["error", "unknown"]]
 	addressed({"ips": [], "addresses": "known"}, true) == [["error", "unknown"]]
 	addressed({"ips": null, "addresses": "no-answer"}, true) == [["error", "unknown"]]
+	addressed({"ips": [], "addresses": "not-asked"}, false) == [["note", "unknown"]]
 }
+
+test_src003_fires_where_the_network_did_not_answer if addressed({"ips": [], "addresses": "no-answer"}, false) == [["error", "unknown"]]
 
 test_src003_silent_inside_the_networks if {
 	addressed({}, true) == []
