@@ -6,7 +6,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const program = process.platform === 'win32' ? 'goproxy-action.exe' : 'goproxy-action'
+const exe = process.platform === 'win32' ? '.exe' : ''
+const program = `goproxy-action${exe}`
 const source = fileURLToPath(new URL('../..', import.meta.url)) // the action's own checkout
 const wayOut = 'Or give the action a ready binary (input binary), or a forward proxy (input https-proxy).'
 
@@ -66,9 +67,11 @@ export async function run(binary, args, env) {
   return signal ? 128 + os.constants.signals[signal] : code
 }
 
-/** ask runs a command of the go toolchain and resolves to {ok, out, err}; after limit ms it is killed. */
+/** ask runs the go that env, made by goEnv, has on its PATH, and resolves to {ok, out, err}; after limit ms it is killed. */
 async function ask(args, env, cwd, limit = 0) {
-  const child = spawn('go', args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const go = env.PATH.split(path.delimiter).map((dir) => path.join(dir, `go${exe}`)).find(runnable)
+  if (!go) throw new Stop(2, `The action is built from source, and there is no go on the PATH outside the workspace. Put actions/setup-go before this step. ${wayOut}`)
+  const child = spawn(go, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const text = { out: '', err: '' }
   child.stdout?.on('data', (data) => (text.out = (text.out + data).slice(-65536)))
   child.stderr?.on('data', (data) => (text.err = (text.err + data).slice(-4096)))
@@ -76,11 +79,44 @@ async function ask(args, env, cwd, limit = 0) {
   const { code, signal, error } = await started(child)
   clearTimeout(timer)
   if (signalled) process.exit(128 + os.constants.signals[signalled])
-  if (error?.code === 'ENOENT') {
-    throw new Stop(2, `The action is built from source, and there is no go on the PATH. Put actions/setup-go before this step. ${wayOut}`)
-  }
   if (signal === 'SIGKILL') text.err = `no answer within ${limit / 1000} s`
   return { ok: code === 0, out: text.out.trim(), err: text.err.trim() || error?.message || '' }
+}
+
+function runnable(file) {
+  try {
+    fs.accessSync(file, fs.constants.X_OK)
+    return fs.statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
+
+/**
+ * foreign tells whether a path leads into the workspace, by its name or where its links end: what lies there is the
+ * checkout's, and may be a stranger's. Directories are compared by identity, so that no other spelling gets past. What
+ * cannot be looked at is foreign.
+ */
+function foreign(env, file) {
+  const id = (name) => {
+    const stat = fs.statSync(name, { bigint: true, throwIfNoEntry: false })
+    return stat?.ino ? `${stat.dev} ${stat.ino}` : name // a file system without inodes has but names
+  }
+  try {
+    const workspace = env.GITHUB_WORKSPACE && id(path.resolve(env.GITHUB_WORKSPACE))
+    const under = (name) => id(name) === workspace || (path.dirname(name) !== name && under(path.dirname(name)))
+    return Boolean(workspace) && [path.resolve(file), fs.realpathSync.native(file)].some(under) // the other realpath drops x/.. unread
+  } catch {
+    return true
+  }
+}
+
+/** trustedPath is the PATH without relative directories and those that, or whose go or git, lead into the workspace. */
+export function trustedPath(env) {
+  const leads = (dir) => foreign(env, dir) || [`go${exe}`, `git${exe}`].map((name) => path.join(dir, name)).some((file) => fs.existsSync(file) && foreign(env, file))
+  const dirs = (env.PATH ?? '').split(path.delimiter).filter((dir) => path.isAbsolute(dir) && fs.existsSync(dir) && !leads(dir))
+  // by their real names, so that a link is followed once; a name with a delimiter in it would be two
+  return [...new Set(dirs.map((dir) => fs.realpathSync.native(dir)))].filter((dir) => !dir.includes(path.delimiter)).join(path.delimiter)
 }
 
 /** saveState keeps a value for post.mjs. The delimiter is random, so that no value can add another one. */
@@ -124,11 +160,8 @@ function copy(from, to) {
 
 /** build makes target from the action's source, or takes what an earlier run on this machine has made of the same. */
 async function build(env, own, target) {
-  let kept = path.join(env.RUNNER_TOOL_CACHE || env.RUNNER_TEMP || os.tmpdir(), 'goproxy-action')
-  try {
-    fs.mkdirSync(kept, { recursive: true, mode: 0o700 })
-  } catch {} // read-only: then it is not ours either
-  if (!mine(kept)) kept = own // others could write there, and what lies there becomes our program
+  const cache = path.resolve(env.RUNNER_TOOL_CACHE || env.RUNNER_TEMP || os.tmpdir(), 'goproxy-action')
+  const kept = rooms(env, cache) ? cache : own // others could write there, and what lies there becomes our program
   const go = goEnv(env, kept)
   const asked = await ask(['env', 'GOVERSION', 'GOROOT'], go, own)
   const [version = '', root = ''] = asked.out.split(/\r?\n/)
@@ -139,37 +172,62 @@ async function build(env, own, target) {
   }
   const store = path.join(kept, 'bin', digest(version))
   const built = path.join(store, program)
-  if (mine(store) && mine(built)) {
-    copy(built, target)
-    return 'kept from an earlier run'
-  }
+  if (mine(store) && take(built, target)) return 'kept from an earlier run'
   say(`building from source with ${version}, once per runner ...`)
   const compile = (GOPROXY) => ask(['build', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w', '-o', target, './cmd/goproxy-action'], { ...go, GOPROXY }, source)
   let made = { err: 'GOPROXY=off' }
-  if (fs.existsSync(go.GOMODCACHE)) made = await compile('off') // all modules may be here already
+  if (fs.existsSync(go.GOMODCACHE) && fs.readdirSync(go.GOMODCACHE).length > 0) made = await compile('off') // all modules may be here already
   if (!made.ok && made.err.includes('GOPROXY=off')) made = await compile(await sources(env, go, own, root))
   if (!made.ok) throw new Stop(2, `The action cannot be built from source:\n${made.err}\n${wayOut}`)
-  keep(target, store)
+  if (kept !== own) keep(target, store)
   return 'built'
+}
+
+/** rooms makes the directories that outlive the job, and tells whether they are ours alone and none is a link. */
+function rooms(env, cache) {
+  try {
+    return ['', 'bin', 'mod', 'build'].map((name) => path.join(cache, name)).every((dir) => {
+      fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
+      return mine(dir) && !foreign(env, dir)
+    })
+  } catch {
+    return false // read-only: then it is not ours either
+  }
+}
+
+/** take copies a kept binary, and tells whether it could be trusted. The file that is judged is the one that is read. */
+function take(kept, target) {
+  if (!mine(kept, 'isFile')) return false
+  const file = fs.openSync(kept, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW)
+  try {
+    if (!own(fs.fstatSync(file), 'isFile')) return false
+    fs.writeFileSync(target, fs.readFileSync(file), { mode: 0o700, flag: 'wx' })
+    return true
+  } finally {
+    fs.closeSync(file)
+  }
 }
 
 /** keep puts a binary into the store, whole or not at all; that another job was faster is fine. */
 function keep(binary, store) {
+  let half
   try {
-    fs.mkdirSync(path.dirname(store), { recursive: true, mode: 0o700 })
-    const half = fs.mkdtempSync(`${store}.`)
+    half = fs.mkdtempSync(`${store}.`)
     copy(binary, path.join(half, program))
     fs.renameSync(half, store)
   } catch (err) {
-    if (!['ENOTEMPTY', 'EEXIST'].includes(err.code)) say(`the binary is not kept for later runs: ${err.code}`)
+    if (!mine(store) || !mine(path.join(store, program), 'isFile')) say(`the binary is not kept for later runs: ${store}: ${err.code}`)
+  } finally {
+    if (half) fs.rmSync(half, { recursive: true, force: true })
   }
 }
 
-/** mine tells whether nobody else can have written there. Windows does not say so: there nothing is kept. */
-function mine(file) {
-  const stat = fs.lstatSync(file, { throwIfNoEntry: false })
-  return Boolean(process.getuid && stat && stat.uid === process.getuid() && !(stat.mode & 0o022) && (stat.isFile() || stat.isDirectory()))
+/** mine tells whether nobody else can have written there, and it is no link. Windows does not say so: there nothing is kept. */
+function mine(file, is = 'isDirectory') {
+  return own(fs.lstatSync(file, { throwIfNoEntry: false }), is)
 }
+
+const own = (stat, is) => Boolean(process.getuid && stat?.[is]() && stat.uid === process.getuid() && !(stat.mode & 0o022))
 
 /** older compares go versions: "go1.26.1", "1.26.0", "go1.27rc1". What cannot be read is old. */
 export function older(have, want) {
@@ -191,17 +249,21 @@ function digest(version) {
   return hash.digest('hex').slice(0, 32)
 }
 
+// What a build has no use for: the runner's Go settings, the job's files and inputs, and whatever is named like a secret.
+const withheld = /^(GO|CGO_|INPUT_|STATE_|ACTIONS_|GITHUB_|PATH$)|TOKEN|SECRET|PASS|CREDENTIAL|_(KEY|PAT)$/i
+
 /**
- * goEnv is the environment for building. Nothing of the runner's Go settings is in force: they may be what the action is
- * here to mend. The checksum database is off because go.sum, which -mod=readonly makes binding, has a hash of every
+ * goEnv is the environment for building. No program of the checkout is on its PATH, and no secret beside the forward proxy's
+ * is in it. Nothing of the runner's Go settings is in force: they may be what the action is here to mend. The checksum database is off because go.sum, which -mod=readonly makes binding, has a hash of every
  * module: whoever delivers them, other bytes do not build.
  */
 export function goEnv(env, kept) {
-  const go = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(GO|CGO_|INPUT_)/i.test(name) || name === 'GOROOT'))
+  const go = Object.fromEntries(Object.entries(env).filter(([name, value]) => name === 'GOROOT' ? path.isAbsolute(value) && !foreign(env, value) : !withheld.test(name)))
   for (const [name, input] of [['HTTPS_PROXY', 'INPUT_HTTPS-PROXY'], ['HTTP_PROXY', 'INPUT_HTTP-PROXY'], ['NO_PROXY', 'INPUT_NO-PROXY']]) {
     if (env[input]?.trim() && !env[name] && !env[name.toLowerCase()]) go[name] = env[input].trim()
   }
   return Object.assign(go, {
+    PATH: trustedPath(env),
     GOFLAGS: '-mod=readonly -modcacherw', GOWORK: 'off', GOENV: 'off', GOTOOLCHAIN: 'local', GOSUMDB: 'off', CGO_ENABLED: '0',
     GOMODCACHE: path.join(kept, 'mod'), GOCACHE: path.join(kept, 'build')
   })

@@ -650,6 +650,39 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// A replace that the change brings is an error, one that the base has is not, though both lead to the same host.
+func TestReplaceOfAChange(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	const base, head = "1111111111111111111111111111111111111111", "2222222222222222222222222222222222222222"
+	api := upstreamtest.NewGitHubAPI(t)
+	api.Head = head
+	s.world.Serve("api.github.com", api)
+	temp := t.TempDir()
+	s.write(filepath.Join(temp, "event.json"), `{"pull_request": {"number": 7, "base": {"sha": "`+base+`"}, "head": {"sha": "`+head+`"}}, "number": 7}`)
+	for k, v := range map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": filepath.Join(temp, "event.json"),
+		"GITHUB_REPOSITORY": "o/r", "RUNNER_TEMP": temp, "INPUT_DIRECTORY": s.dir, "GITHUB_WORKSPACE": s.dir} {
+		s.env[k] = v
+	}
+	mod, err := os.ReadFile(filepath.Join(s.dir, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(s.dir, ".goproxy/config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.SetFile(base, ".goproxy/config.yaml", string(config))
+	old := string(mod) + "replace example.test/a => github.com/good/a v1.0.0\nreplace example.test/b => ../b\n"
+	api.SetFile(base, "go.mod", old)
+	api.SetChanged(7, "README.md")
+	s.file("go.mod", old)
+	s.run("check").want(t, 0, []string{"warning MOD001"}, nil)
+	api.SetChanged(7, "go.mod")
+	s.file("go.mod", old+"replace github.com/google/uuid => github.com/evil/uuid v1.6.0\n")
+	s.run("check").want(t, 1, []string{"error MOD001", "github.com/evil/uuid"}, nil)
+}
+
 func TestVersionAndCompletion(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

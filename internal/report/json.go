@@ -189,9 +189,10 @@ func JSON(w io.Writer, o Outcome) error {
 	return err
 }
 
-// visible writes what a terminal could be deceived by as JSON escapes. Such characters stand in strings only, and the
-// value stays the same.
+// visible writes what a terminal could be deceived by as JSON escapes, and breaks up "##[", which is a command to a
+// runner wherever it stands in a line. Such characters stand in strings only, and the value stays the same.
 func visible(document string) string {
+	document = strings.ReplaceAll(document, "##[", `##\u005b`)
 	if !strings.ContainsFunc(document, func(r rune) bool { return r >= 0x7f }) {
 		return document
 	}

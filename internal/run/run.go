@@ -61,7 +61,7 @@ type job struct {
 	base     *lockfile.Checkout
 	baseSaid string // none, known, unknown
 	// changed are the files that the base commit has in another form or not at all.
-	changed map[string]bool
+	changed  map[string]bool
 	proxies  detect.Settings
 	systems  []*ecosystem.Ecosystem
 	notes    []string
