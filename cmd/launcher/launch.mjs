@@ -200,7 +200,7 @@ function take(kept, target) {
   if (!mine(kept, 'isFile')) return false
   const file = fs.openSync(kept, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW)
   try {
-    if (!own(fs.fstatSync(file), 'isFile')) return false
+    if (!mine(kept, 'isFile', fs.fstatSync(file))) return false
     fs.writeFileSync(target, fs.readFileSync(file), { mode: 0o700, flag: 'wx' })
     return true
   } finally {
@@ -223,11 +223,9 @@ function keep(binary, store) {
 }
 
 /** mine tells whether nobody else can have written there, and it is no link. Windows does not say so: there nothing is kept. */
-function mine(file, is = 'isDirectory') {
-  return own(fs.lstatSync(file, { throwIfNoEntry: false }), is)
+function mine(file, is = 'isDirectory', stat = fs.lstatSync(file, { throwIfNoEntry: false })) {
+  return Boolean(process.getuid && stat?.[is]() && stat.uid === process.getuid() && !(stat.mode & 0o022))
 }
-
-const own = (stat, is) => Boolean(process.getuid && stat?.[is]() && stat.uid === process.getuid() && !(stat.mode & 0o022))
 
 /** older compares go versions: "go1.26.1", "1.26.0", "go1.27rc1". What cannot be read is old. */
 export function older(have, want) {
@@ -250,12 +248,13 @@ function digest(version) {
 }
 
 // What a build has no use for: the runner's Go settings, the job's files and inputs, and whatever is named like a secret.
-const withheld = /^(GO|CGO_|INPUT_|STATE_|ACTIONS_|GITHUB_|PATH$)|TOKEN|SECRET|PASS|CREDENTIAL|_(KEY|PAT)$/i
+const withheld = /^(GO|CGO_|INPUT_|STATE_|ACTIONS_|GITHUB_|PATH$)|TOKEN|SECRET|PASS|CREDENTIAL|_KEY|_PAT$/i
 
 /**
- * goEnv is the environment for building. No program of the checkout is on its PATH, and no secret beside the forward proxy's
- * is in it. Nothing of the runner's Go settings is in force: they may be what the action is here to mend. The checksum database is off because go.sum, which -mod=readonly makes binding, has a hash of every
- * module: whoever delivers them, other bytes do not build.
+ * goEnv is the environment for building. No program of the checkout is on its PATH, and no secret in it but the forward
+ * proxy's. Nothing of the runner's Go settings is in force: they may be what the action is here to mend. The checksum
+ * database is off because go.sum, which -mod=readonly makes binding, has a hash of every module: whoever delivers them,
+ * other bytes do not build.
  */
 export function goEnv(env, kept) {
   const go = Object.fromEntries(Object.entries(env).filter(([name, value]) => name === 'GOROOT' ? path.isAbsolute(value) && !foreign(env, value) : !withheld.test(name)))

@@ -7,7 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { goEnv, older, plain, probe } from './launch.mjs'
+import { goEnv, older, plain, probe, trustedPath } from './launch.mjs'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
 const action = path.join(here, '../..')
@@ -30,8 +30,8 @@ function script(file, text) {
   return file
 }
 
-function start(name, env) {
-  const child = spawn(process.execPath, [path.join(here, name)], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+function start(name, env, cwd) {
+  const child = spawn(process.execPath, [path.join(here, name)], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   const ran = { child, out: '', err: '' }
   child.stdout.on('data', (d) => (ran.out += d))
   child.stderr.on('data', (d) => (ran.err += d))
@@ -155,11 +155,133 @@ test('the binary is built once, from sources that answer, with no setting of the
   assert.match((await start('main.mjs', env).end).err, /\(built\)\n$/)
 })
 
+test('a kept binary is taken only where every directory is ours and none is a link', async (t) => {
+  for (const [name, swap] of [
+    ['goproxy-action', ''], ['bin', 'bin'], ['the store', 'bin/*'], ['the binary', 'bin/*/goproxy-action'], ['the module cache', 'mod'], ['the build cache', 'build']
+  ]) {
+    const { dir, env } = runner(t)
+    fakeGo(dir)
+    env.PATH = `${path.join(dir, 'bin')}:/usr/bin:/bin`
+    assert.match((await start('main.mjs', env).end).err, /\(built\)\n$/)
+    assert.match((await start('main.mjs', env).end).err, /\(kept from an earlier run\)\n$/, name)
+    const store = path.join(env.RUNNER_TOOL_CACHE, 'goproxy-action')
+    const [digest] = fs.readdirSync(path.join(store, 'bin'))
+    const file = path.join(store, swap.replace('*', digest))
+    // the same tree elsewhere, with the right owner and modes; where the binary is in it, it is another program
+    const other = path.join(dir, 'other')
+    fs.cpSync(file, other, { recursive: true })
+    const evil = path.relative(file, path.join(store, 'bin', digest, 'goproxy-action'))
+    if (!evil.startsWith('..')) script(path.join(other, evil), 'echo evil')
+    fs.rmSync(file, { recursive: true })
+    fs.symlinkSync(other, file)
+    const content = () => fs.readdirSync(dir, { recursive: true }).filter((f) => f.startsWith('other')).sort()
+    const before = content()
+    const main = await start('main.mjs', env).end
+    assert.deepEqual([main.code, main.out], [0, 'built setup\n'], `${name}: ${main.err}`)
+    assert.match(main.err, /\(built\)\n$/, name)
+    assert.deepEqual(content(), before, `${name}: written through the link`)
+    if (swap.startsWith('bin/')) assert.match(main.err, /the binary is not kept for later runs: /, name)
+    assert.deepEqual(fs.readdirSync(path.join(store, 'bin')).filter((f) => f !== digest), [], `${name}: half a store is left`)
+  }
+})
+
+test('nothing is kept in the workspace, where the checkout could have put it', async (t) => {
+  const { dir, env } = runner(t)
+  fakeGo(dir)
+  Object.assign(env, { PATH: `${path.join(dir, 'bin')}:/usr/bin:/bin`, RUNNER_TOOL_CACHE: path.join(env.GITHUB_WORKSPACE, 'tools') })
+  for (let i = 0; i < 2; i++) assert.match((await start('main.mjs', env).end).err, /\(built\)\n$/)
+})
+
+/** tree makes directories with a go in each that only says that it ran. */
+function tree(dir, ...names) {
+  for (const name of names) {
+    fs.mkdirSync(path.join(dir, name), { recursive: true })
+    script(path.join(dir, name, 'go'), `echo ran >> ${dir}/evil; env >> ${dir}/evil; exit 1`)
+  }
+}
+
+test('no program of the workspace is on the PATH for building', (t) => {
+  const { dir, env } = runner(t)
+  const [workspace, at] = [env.GITHUB_WORKSPACE, (name) => path.join(fs.realpathSync.native(dir), name)]
+  tree(dir, 'workspace/bin', 'workspace2', 'good', 'linked/bin', 'a:relative', 'git')
+  for (const [link, to] of [
+    ['into', 'workspace/bin'], ['workspace/out', 'good'], ['ws', 'workspace'], ['up', 'workspace/bin'], ['twin', 'good'], ['colon', 'a:relative'], ['git/git', 'workspace/bin/go']
+  ]) fs.symlinkSync(path.join(dir, to), path.join(dir, link))
+  fs.rmSync(path.join(dir, 'linked/bin/go'))
+  fs.symlinkSync(path.join(workspace, 'bin/go'), path.join(dir, 'linked/bin/go'))
+  for (const [name, PATH, want, more] of [
+    ['the workspace', workspace, ''],
+    ['a directory in it', `${workspace}/bin`, ''],
+    ['spelt otherwise', `${dir}/good/..//workspace/./bin/`, ''],
+    ['a link into it', `${dir}/into`, ''],
+    ['a link in it that leads out', `${workspace}/out`, ''],
+    ['through a link to it', `${dir}/ws/bin`, ''],
+    ['the workspace is named by a link', `${workspace}/bin`, '', { GITHUB_WORKSPACE: `${dir}/ws` }],
+    ['up from where a link ends', `${dir}/up/../bin`, ''],
+    ['a go that is a link into it', `${dir}/linked/bin`, ''],
+    ['a git that is a link into it', `${dir}/git`, ''],
+    ['a link whose end reads as two directories', `${dir}/colon`, ''],
+    ['relative, empty, missing', `bin:.::./bin:../good:~/bin:${dir}/none`, ''],
+    ['a neighbour with a longer name', `${dir}/workspace2`, at('workspace2')],
+    ['what is left keeps its order', `${dir}/good:${workspace}/bin:${dir}/twin:${dir}/bin`, `${at('good')}:${at('bin')}`],
+    ['no workspace', `${dir}/good`, at('good'), { GITHUB_WORKSPACE: '' }],
+    ['no PATH', undefined, '']
+  ]) assert.equal(trustedPath({ ...env, PATH, ...more }), want, name)
+})
+
+test('a go of the workspace is never started, and another is found behind it', async (t) => {
+  for (const [name, PATH] of [['in it', '$W/bin'], ['relative', 'workspace/bin:bin'], ['a link', '$D/into'], ['a file that is a link', '$D/linked']]) {
+    const { dir, env } = runner(t, { GITHUB_TOKEN: 'hunter2', ACTIONS_RUNTIME_TOKEN: 'hunter2' })
+    tree(dir, 'workspace/bin', 'linked')
+    fs.symlinkSync(path.join(dir, 'workspace/bin'), path.join(dir, 'into'))
+    fs.rmSync(path.join(dir, 'linked/go'))
+    fs.symlinkSync(path.join(dir, 'workspace/bin/go'), path.join(dir, 'linked/go'))
+    env.PATH = PATH.replace('$W', env.GITHUB_WORKSPACE).replace('$D', dir)
+    const none = await start('main.mjs', env, dir).end
+    assert.equal(none.code, 2, none.err)
+    assert.match(none.out, /there is no go on the PATH outside the workspace/, name)
+    fakeGo(dir)
+    env.PATH += `:${path.join(dir, 'bin')}:/usr/bin:/bin`
+    const main = await start('main.mjs', env, dir).end
+    assert.deepEqual([main.code, main.out], [0, 'built setup\n'], `${name}: ${main.err}`)
+    assert.ok(!fs.existsSync(path.join(dir, 'evil')), `${name}: the workspace's go has run`)
+  }
+})
+
+test('the build sees what it needs, and no secret of the job', async (t) => {
+  const needs = {
+    HOME: '/h', TMPDIR: '/t', TEMP: 't', TMP: 't', HTTPS_PROXY: 'http://u:p@p.test', no_proxy: 'x', SSL_CERT_FILE: '/c', SSL_CERT_DIR: '/d', SystemRoot: 'C:', PATHEXT: '.EXE',
+    LOCALAPPDATA: 'l', USERPROFILE: 'u', NETRC: '/n', RUNNER_TEMP: '/r', RUNNER_TRACKING_ID: 'i', LANG: 'C', XDG_CACHE_HOME: '/x'
+  }
+  const { dir, env } = runner(t)
+  const withheld = Object.fromEntries(['GITHUB_TOKEN', 'GH_TOKEN', 'NPM_TOKEN', 'npm_token', 'ACTIONS_RUNTIME_TOKEN', 'ACTIONS_ID_TOKEN_REQUEST_URL', 'ACTIONS_CACHE_URL', 'INPUT_TOKEN',
+    'INPUT_HTTPS-PROXY', 'STATE_binary', 'MY_SECRET', 'SECRETS_FILE', 'DB_PASSWORD', 'DB_PASSWD', 'AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID', 'SIGNING_KEY', 'GH_PAT', 'GITHUB_ENV', 'GITHUB_OUTPUT',
+    'GITHUB_PATH', 'GITHUB_STATE', 'GITHUB_STEP_SUMMARY', 'GITHUB_EVENT_PATH', 'GOFLAGS', 'GOTOOLDIR', 'CGO_CFLAGS', 'Path'].map((name) => [name, 'hunter2']))
+  const go = goEnv({ ...withheld, ...needs, PATH: '/usr/bin:bin', GITHUB_WORKSPACE: env.GITHUB_WORKSPACE }, dir)
+  assert.doesNotMatch(JSON.stringify(go), /hunter2/)
+  for (const [name, value] of Object.entries(needs)) assert.equal(go[name], value, name)
+  assert.equal(go.PATH, '/usr/bin')
+
+  tree(dir, 'root')
+  fs.symlinkSync(env.GITHUB_WORKSPACE, path.join(dir, 'rootlink'))
+  for (const [GOROOT, want] of [[path.join(dir, 'root'), path.join(dir, 'root')], [env.GITHUB_WORKSPACE, undefined], [path.join(dir, 'rootlink'), undefined], ['root', undefined], ['', undefined]]) {
+    assert.equal(goEnv({ ...env, GOROOT }, dir).GOROOT, want, GOROOT)
+  }
+
+  fakeGo(dir, { fails: `env > ${dir}/seen` })
+  const main = await start('main.mjs', { ...env, ...withheld, GITHUB_STATE: env.GITHUB_STATE, 'INPUT_HTTPS-PROXY': '', PATH: `${env.GITHUB_WORKSPACE}:${dir}/bin:/usr/bin:/bin:.` }).end
+  assert.equal(main.code, 0, main.out + main.err)
+  const seen = fs.readFileSync(path.join(dir, 'seen'), 'utf8')
+  assert.doesNotMatch(seen, /hunter2|^GITHUB_/m)
+  assert.match(seen, /^PATH=.*\/bin/m)
+  assert.doesNotMatch(seen, /^PATH=.*(workspace|:\.)/m)
+})
+
 test('a full module cache needs no network', async (t) => {
   const { dir, env } = runner(t)
   const calls = fakeGo(dir, { offline: 'true' })
   env.PATH = `${path.join(dir, 'bin')}:/usr/bin:/bin`
-  fs.mkdirSync(path.join(env.RUNNER_TOOL_CACHE, 'goproxy-action', 'mod'), { recursive: true, mode: 0o700 })
+  fs.mkdirSync(path.join(env.RUNNER_TOOL_CACHE, 'goproxy-action', 'mod', 'cache'), { recursive: true, mode: 0o700 })
   const main = await start('main.mjs', env).end
   assert.equal(main.out, 'built setup\n', main.err)
   assert.deepEqual(calls().map((c) => c.split('|')[0]), ['env ', 'build off'])
@@ -167,7 +289,7 @@ test('a full module cache needs no network', async (t) => {
 
 test('what can go wrong with building is said, without secrets', async (t) => {
   for (const [go, more, code, want] of [
-    [null, {}, 2, /there is no go on the PATH\. Put actions\/setup-go before this step\. Or give/],
+    [null, {}, 2, /there is no go on the PATH outside the workspace\. Put actions\/setup-go before this step\. Or give/],
     [{ version: 'go1.20.1' }, {}, 2, /with go 1\.26\.0 or newer, and the go on the PATH is go1\.20\.1\. Put actions\/setup-go with go-version '1\.26\.0'/],
     [{ fails: 'echo "get https://ci:hunter2@a.test/x: 100%" >&2; echo "::warning::x" >&2; exit 1' }, {}, 2,
       /cannot be built from source:%0Aget https:\/\/\*\*\*@a\.test\/x: 100%25%0A::warning::x%0AOr give the action a ready binary/],
@@ -260,7 +382,7 @@ test('versions and texts', () => {
 
 test('all of it stays small and without dependencies', () => {
   const files = ['launch.mjs', 'main.mjs', 'post.mjs'].map((f) => fs.readFileSync(path.join(here, f), 'utf8'))
-  assert.ok(files.join('').split('\n').length <= 300)
+  assert.ok(files.join('').split('\n').length <= 330)
   for (const [, from] of files.join('').matchAll(/from '([^']+)'/g)) assert.match(from, /^(node:|\.\/launch\.mjs$)/)
   const yaml = fs.readFileSync(path.join(action, 'action.yml'), 'utf8')
   assert.match(yaml, /main: cmd\/launcher\/main\.mjs\n  post: cmd\/launcher\/post\.mjs\n  post-if: always\(\)/)
