@@ -25,13 +25,14 @@ const (
 )
 
 // Tool finds a program on the PATH, and what it is a link to; both are empty where there is none. Directories that are
-// relative or lie in the checkout are passed over, before and after links are followed: nothing of a checkout is started.
-func (m Machine) Tool(checkout, name string) (exe, real string) {
+// relative or lie behind the fence of the checkout are passed over, before and after links are followed: nothing that
+// its author may have written is started.
+func (m Machine) Tool(fence, name string) (exe, real string) {
 	path, _ := m.Lookup("PATH")
-	for _, dir := range safeDirs(checkout, path) {
+	for _, dir := range safeDirs(fence, path) {
 		exe := filepath.Join(dir, name)
 		real, err := filepath.EvalSymlinks(exe)
-		if err != nil || Inside(checkout, real) {
+		if err != nil || Inside(fence, real) {
 			continue
 		}
 		if info, err := os.Stat(real); err == nil && info.Mode().IsRegular() && (m.OS == "windows" || info.Mode()&0o111 != 0) {
@@ -41,11 +42,11 @@ func (m Machine) Tool(checkout, name string) (exe, real string) {
 	return "", ""
 }
 
-// safeDirs are the directories of a PATH that are absolute and not of the checkout.
-func safeDirs(checkout, path string) []string {
+// safeDirs are the directories of a PATH that are absolute and not behind the fence.
+func safeDirs(fence, path string) []string {
 	var out []string
 	for _, d := range filepath.SplitList(path) {
-		if filepath.IsAbs(d) && !Inside(checkout, d) {
+		if filepath.IsAbs(d) && !Inside(fence, d) {
 			out = append(out, d)
 		}
 	}
@@ -103,8 +104,8 @@ type Child struct {
 	// Exe is absolute. Dir is its directory, empty of what strangers wrote.
 	Exe, Dir string
 	Args     []string
-	// Environ is whole; the PATH in it loses what is relative or of Checkout, since tools start others by it. Set is
-	// added to it.
+	// Environ is whole; the PATH in it loses what is relative or lies in Checkout, which is the checkout's fence, since
+	// tools start others by it. Set is added to it.
 	Environ, Set []string
 	Checkout     string
 }

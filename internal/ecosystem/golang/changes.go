@@ -2,6 +2,7 @@ package golang
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
 
@@ -74,9 +75,18 @@ func (v *view) changes(c choose.Choice) []inject.Change {
 // a module's is passed over: go.mod may be a stranger's, and "a.example,*" would switch the checksum database off.
 func (v *view) ownPrefixes(patterns string) []string {
 	var out []string
+	have := map[string]bool{} // no list of patterns, which would be walked for every module
+	covered := func(own string) bool {
+		for p := own; p != "."; p = path.Dir(p) {
+			if have[p] {
+				return true
+			}
+		}
+		return module.MatchPrefixPatterns(patterns, own)
+	}
 	for _, own := range v.own {
 		first, rest, _ := strings.Cut(own, "/")
-		if module.CheckPath(own) != nil || module.MatchPrefixPatterns(addPatterns(patterns, out...), own) {
+		if module.CheckPath(own) != nil || covered(own) {
 			continue
 		}
 		prefix := first
@@ -86,7 +96,7 @@ func (v *view) ownPrefixes(patterns string) []string {
 		if broad(prefix) {
 			prefix = own
 		}
-		out = append(out, prefix)
+		out, have[prefix] = append(out, prefix), true
 	}
 	return out
 }

@@ -75,6 +75,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	proxies := v.set.get("GOPROXY")
 	if proxies.origin == source.Checkout {
 		e.Frozen = "GOPROXY is set by a file of the checkout, " + source.Plain(proxies.from, 200)
+		e.Prove = nil // through other sources than those in force nothing would be proven
 	} else {
 		var valid bool
 		e.InForce, e.Direct, valid = v.inForce(proxies)

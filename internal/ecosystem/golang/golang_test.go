@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -282,11 +283,57 @@ func TestGOENVInTheCheckout(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := facts(e, nil)
-	if len(e.InForce) != 0 || e.Frozen == "" || len(in.Sources) != 1 || in.Sources[0].Origin != source.Checkout || in.Sources[0].File != "ci/go.env" || in.Sources[0].Line != 2 {
+	if len(e.InForce) != 0 || e.Frozen == "" || e.Prove != nil || len(in.Sources) != 1 || in.Sources[0].Origin != source.Checkout || in.Sources[0].File != "ci/go.env" || in.Sources[0].Line != 2 {
 		t.Errorf("in force %s, frozen %q, sources %+v", ids(e.InForce), e.Frozen, in.Sources)
 	}
 	if in.Go.SumDB.Mode != "off" || in.Go.SumDB.Origin != source.Checkout {
 		t.Errorf("database %+v", in.Go.SumDB)
+	}
+}
+
+// What its author may have written beside the checkout is neither started nor believed, nor read as part of it.
+func TestBesideTheCheckout(t *testing.T) {
+	t.Parallel()
+	repository := write(t, map[string]string{"app/go.mod": "module a.test/a\n", "bin/go": "#!/bin/sh\n", "go.env": "GOPROXY=https://evil.test\n",
+		"ci/env": "GOPROXY=https://evil.test\nGOSUMDB=off\nGOROOT=/nowhere\n", ".config/go/env": "GOPROXY=https://evil.test\n", "empty/x": ""})
+	inside := func(name string) string { return filepath.Join(repository, name) }
+	co, err := lockfile.Open(inside("app"), "", Names()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer co.Close()
+	co.Fence = repository
+	linked := filepath.Join(t.TempDir(), "env")
+	if err := os.Symlink(inside("ci/env"), linked); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		env       map[string]string
+		installed bool
+		note      string
+	}{
+		"PATH":         {map[string]string{"PATH": inside("bin")}, false, "is not known"},
+		"GOROOT":       {map[string]string{"GOROOT": repository}, true, ""},
+		"GOENV":        {map[string]string{"GOENV": inside("ci/env")}, true, "GOENV leads to a file beside"},
+		"GOENV, none":  {map[string]string{"GOENV": inside("ci/none")}, true, "GOENV leads to a file beside"},
+		"GOENV linked": {map[string]string{"GOENV": linked}, true, "GOENV leads to a file beside"},
+		"HOME":         {map[string]string{"HOME": repository}, true, "the place of go env -w leads to a file beside"},
+		"HOME, none":   {map[string]string{"HOME": inside("empty")}, true, ""},
+		"HOME in it":   {map[string]string{"HOME": co.Dir()}, true, ""},
+		"HOME is .":    {map[string]string{"HOME": "."}, true, "is not an absolute path"},
+	} {
+		m := machine(t, tt.env)
+		m.OS = "linux"
+		e, err := New(m, co)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := facts(e, nil)
+		notes := strings.Join(e.Notes, "\n")
+		if strings.Contains(ids(e.InForce)+ids(e.Catalogue), "evil") || e.Installed != tt.installed || in.Go.SumDB.Mode != "on" ||
+			slices.ContainsFunc(in.Settings, func(s decide.Setting) bool { return s.Name != "GOENV" }) || tt.note == "" && notes != "" || !strings.Contains(notes, tt.note) {
+			t.Errorf("%s: installed %v, in force %s, settings %v, notes %q", name, e.Installed, ids(e.InForce), in.Settings, notes)
+		}
 	}
 }
 

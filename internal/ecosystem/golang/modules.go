@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -28,6 +29,10 @@ const maxModFile = 4 << 20
 // maxAbove is how many directories above the checkout are looked at for a go.work, where no .git ends the way earlier.
 const maxAbove = 10
 
+// maxJoined bounds the lines of the modules that workspaces join, counted once for each workspace: a module can be used
+// by many. 400 modules with 2,000 lines each stay below it, and what it allows takes about a second.
+const maxJoined = 1 << 20
+
 // pins are the facts about the checkout's own files.
 type pins struct {
 	files []string
@@ -44,19 +49,25 @@ func (p pins) present() bool { return p.mods+p.works > 0 }
 
 // main is one go.mod of the checkout with the go.sum and the vendor/modules.txt beside it.
 type main struct {
-	file           lockfile.File
-	mod            *modfile.File
-	sums, vendored map[module.Version]bool
-	// work are the workspaces that use it.
-	work []*workspace
+	file lockfile.File
+	mod  *modfile.File
+	// replaced has no version where every version is.
+	replaced, sums, vendored map[module.Version]bool
+	// works are the workspaces that use it.
+	works []*workspace
 }
 
-// workspace is one go.work. Inside it the go command joins the replacements and sums of all its members, and looks at
-// the vendor directory beside it alone.
-type workspace struct {
-	members        []*main
-	replaces       []*modfile.Replace
-	sums, vendored map[module.Version]bool
+// workspace is one go.work. Inside it the go command joins the replacements and sums of all its members, takes the
+// members' modules from their directories, and looks at the vendor directory beside it alone.
+type workspace struct{ replaced, sums, vendored map[module.Version]bool }
+
+// replacedBy are the modules that a list replaces.
+func replacedBy(list []*modfile.Replace) map[module.Version]bool {
+	out := make(map[module.Version]bool, len(list))
+	for _, r := range list {
+		out[r.Old] = true
+	}
+	return out
 }
 
 // readPins reads all files, and goes on behind one that cannot be understood, so that a user is told of all.
@@ -66,7 +77,7 @@ func (v *view) readPins() error {
 	sums := func(path string) map[module.Version]bool {
 		file, err := v.co.Read(path, 0)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return map[module.Version]bool{}
 		}
 		var lines []SumLine
 		if err == nil {
@@ -100,7 +111,7 @@ func (v *view) readPins() error {
 			problems = append(problems, err)
 			continue
 		}
-		m.vendored = v.readVendored(name)
+		m.vendored, m.replaced = v.readVendored(name), replacedBy(m.mod.Replace)
 		mains[name], order = m, append(order, m)
 		if m.mod.Module != nil {
 			v.own = append(v.own, m.mod.Module.Mod.Path)
@@ -113,6 +124,7 @@ func (v *view) readPins() error {
 			m.sums = have
 		}
 	}
+	joined := 0
 	for _, name := range v.co.Files("go.work") {
 		v.works++
 		file, err := v.co.Read(name, maxModFile)
@@ -127,10 +139,22 @@ func (v *view) readPins() error {
 			problems = append(problems, err)
 			continue
 		}
-		w := &workspace{replaces: work.Replace, sums: sums(path.Join(path.Dir(name), "go.work.sum")), vendored: v.readVendored(name)}
+		w := &workspace{replaced: replacedBy(work.Replace), sums: sums(path.Join(path.Dir(name), "go.work.sum")), vendored: v.readVendored(name)}
 		for _, use := range work.Use {
-			if m := mains[path.Join(path.Dir(name), use.Path, "go.mod")]; m != nil && !path.IsAbs(use.Path) {
-				w.members, m.work = append(w.members, m), append(m.work, w)
+			m := mains[path.Join(path.Dir(name), use.Path, "go.mod")]
+			if m == nil || path.IsAbs(use.Path) || len(m.works) > 0 && m.works[len(m.works)-1] == w {
+				continue
+			}
+			if joined += 1 + len(m.mod.Require) + len(m.replaced) + len(m.sums); joined > maxJoined {
+				problems = append(problems, problem.New(problem.Usage, source.Plain(name, 0), "check a smaller directory",
+					"the modules that this and other workspaces join have more than %d lines", maxJoined))
+				break
+			}
+			m.works = append(m.works, w)
+			maps.Copy(w.replaced, m.replaced)
+			maps.Copy(w.sums, m.sums)
+			if m.mod.Module != nil {
+				w.replaced[module.Version{Path: m.mod.Module.Mod.Path}] = true
 			}
 		}
 		v.addReplaces(file, work.Replace)
@@ -283,35 +307,19 @@ func second(modulePath string) string {
 // version has at least the line of its go.mod (https://go.dev/ref/mod#go-sum-files). Within a workspace the files of all
 // members count, as for the go command.
 func (v *view) addUnsummed(m *main) {
-	replaced := func(old module.Version) bool {
-		match := func(list []*modfile.Replace) bool {
-			return slices.ContainsFunc(list, func(r *modfile.Replace) bool {
-				return r.Old.Path == old.Path && (r.Old.Version == "" || r.Old.Version == old.Version)
-			})
-		}
-		if match(m.mod.Replace) {
-			return true
-		}
-		for _, w := range m.work {
-			if match(w.replaces) || slices.ContainsFunc(w.members, func(o *main) bool {
-				return match(o.mod.Replace) || o.mod.Module != nil && o.mod.Module.Mod.Path == old.Path
-			}) {
-				return true
-			}
-		}
-		return false
-	}
-	summed := func(wanted module.Version) bool {
-		return m.sums[wanted] || m.vendored[wanted] || slices.ContainsFunc(m.work, func(w *workspace) bool {
-			return w.sums[wanted] || w.vendored[wanted] || slices.ContainsFunc(w.members, func(o *main) bool { return o.sums[wanted] })
-		})
-	}
 	for _, r := range m.mod.Require {
-		if replaced(r.Mod) {
+		every := module.Version{Path: r.Mod.Path}
+		replaced := m.replaced[r.Mod] || m.replaced[every]
+		summed := m.sums[r.Mod] || m.vendored[r.Mod]
+		for _, w := range m.works {
+			replaced = replaced || w.replaced[r.Mod] || w.replaced[every]
+			summed = summed || w.sums[r.Mod] || w.vendored[r.Mod]
+		}
+		if replaced {
 			continue
 		}
 		v.required = append(v.required, r.Mod.Path)
-		if !summed(r.Mod) {
+		if !summed {
 			v.unsummed = append(v.unsummed, decide.Unsummed{Module: r.Mod.Path, Version: r.Mod.Version,
 				Sum: path.Join(path.Dir(m.file.Path), "go.sum"), Position: position(m.file, r.Syntax.Start)})
 		}

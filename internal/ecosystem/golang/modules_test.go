@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -257,6 +258,50 @@ func TestBelowAWorkspace(t *testing.T) {
 	defer co.Close()
 	if e, err := New(machine(t, nil), co); err != nil || len(e.Notes) != 0 {
 		t.Errorf("%v, notes %q", err, e.Notes)
+	}
+}
+
+// Files that are made to keep us busy do not: the time grows with what is read.
+func TestReadInTime(t *testing.T) {
+	t.Parallel()
+	var requires, replaces, uses strings.Builder
+	for i := range 40_000 {
+		fmt.Fprintf(&requires, "\tr%d.test/m v1.0.0\n", i)
+		fmt.Fprintf(&replaces, "\tx%d.test/m v1.0.0 => ./x\n", i)
+	}
+	large := map[string]string{"go.mod": "module a.test/a\n\nrequire (\n" + requires.String() + ")\n\nreplace (\n" + replaces.String() + ")\n"}
+	members := map[string]string{}
+	for i := range 400 {
+		var own strings.Builder
+		for n := range 500 {
+			fmt.Fprintf(&own, "\tr%d.test/m v1.0.%d\n", n, i)
+		}
+		members[fmt.Sprintf("m%d/go.mod", i)] = fmt.Sprintf("module a.test/m%d\n\nrequire (\n%s)\n%s", i, &own, strings.Repeat("\nreplace x.test/m => ./x\n", 20))
+		fmt.Fprintf(&uses, "use ./m%d\n", i)
+	}
+	members["go.work"] = "go 1.26\n" + uses.String() + uses.String()
+	shared := map[string]string{"m/go.mod": "module a.test/a\n\nrequire (\n" + requires.String() + ")\n"}
+	for i := range 400 {
+		shared[fmt.Sprintf("w%d/go.work", i)] = "go 1.26\nuse ../m\n"
+	}
+	for name, tt := range map[string]struct {
+		files    map[string]string
+		unsummed int
+		broken   string
+	}{
+		"requirements and replacements": {large, 40_000, ""},
+		"a workspace of many":           {members, 200_000, ""},
+		"a module in many workspaces":   {shared, 0, "check a smaller directory"},
+	} {
+		m, co := machine(t, nil), checkout(t, tt.files)
+		start := time.Now()
+		v, err := read(m, co)
+		if took := time.Since(start); took > 3*time.Second { // a fifth of a second on an idle machine
+			t.Errorf("%s: took %v", name, took)
+		}
+		if tt.broken == "" && (err != nil || len(v.unsummed) != tt.unsummed) || tt.broken != "" && (problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), tt.broken)) {
+			t.Errorf("%s: %d without a sum, %v", name, len(v.unsummed), err)
+		}
 	}
 }
 

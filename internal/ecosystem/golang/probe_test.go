@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +20,7 @@ import (
 
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/ecosystem"
+	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
 	"github.com/org/goproxy-action/internal/upstreamtest"
@@ -266,5 +270,106 @@ func TestProveEndsInTime(t *testing.T) {
 	err = e.Prove(ctx, append(env, "GOPROXY="+url, "GOSUMDB=off"))
 	if problem.CodeOf(err) != problem.Unanswered || !errors.Is(err, context.Canceled) || time.Since(start) > 20*time.Second {
 		t.Errorf("got %v after %v", err, time.Since(start))
+	}
+}
+
+// What a GOENV, a GOROOT or a go.mod of the checkout sets has no say in a proof; what the machine sets has.
+func TestProveObeysTheMachineAlone(t *testing.T) {
+	t.Parallel()
+	real, env := realGo(t)
+	proxy := upstreamtest.NewModuleProxy(t, upstreamtest.ModuleProxyOptions{})
+	url := upstreamtest.Start(t, proxy)
+	const good = "GOPROXY=$G\nGOSUMDB=$K\n"
+	refuses := httptest.NewUnstartedServer(http.NotFoundHandler())
+	refuses.Config.ErrorLog = log.New(io.Discard, "", 0)
+	refuses.StartTLS() // only https is asked with credentials
+	t.Cleanup(refuses.Close)
+	for name, tt := range map[string]struct {
+		// $R is the repository, $C the checkout in it, $M a directory of the machine, $T a source that asks for credentials,
+		// $G and $K a good one and its key.
+		env              []string
+		beside, checkout string
+		machine          string
+		fails, runs      bool
+	}{
+		"the machine's file":       {env: []string{"GOENV=$M/env"}, machine: good},
+		"its database objects":     {env: []string{"GOENV=$M/env"}, machine: good + "GOSUMDB=" + foreignKey + "\n", fails: true},
+		"its private names":        {env: []string{"GOENV=$M/env"}, machine: good + "GOSUMDB=" + foreignKey + "\nGONOSUMDB=github.com/google\n"},
+		"a variable wins":          {env: []string{"GOENV=$M/env", "GOSUMDB=$K"}, machine: good + "GOSUMDB=" + foreignKey + "\n"},
+		"a GOAUTH of the machine":  {env: []string{"GOENV=$M/env", "GOPROXY=$T"}, machine: "GOAUTH=$M/auth.sh $M\n", fails: true, runs: true},
+		"a GOAUTH of the variable": {env: []string{"GOAUTH=netrc; $M/auth.sh $M", "GOPROXY=$T"}, fails: true, runs: true},
+		"a GOAUTH of the checkout": {env: []string{"GOENV=$C/env", "GOPROXY=$T"}, checkout: "GOAUTH=$M/auth.sh $M\n", fails: true},
+		"a GOAUTH beside it":       {env: []string{"GOENV=$R/env", "GOPROXY=$T"}, beside: "GOAUTH=$M/auth.sh $M\n", fails: true},
+		"a program beside it":      {env: []string{"GOAUTH=$R/auth.sh $M; git $R", "GOPROXY=$T"}, fails: true},
+		"a program in quotes":      {env: []string{"GOAUTH='$R/auth.sh' $M", "GOPROXY=$T"}, fails: true},
+		"a script beside it":       {env: []string{"GOAUTH=/bin/sh $R/auth.sh $M", "GOPROXY=$T"}, fails: true},
+		"a GOROOT beside it":       {env: []string{"GOROOT=$R", "GOPROXY=$T"}, beside: "GOAUTH=$M/auth.sh $M\n", fails: true},
+		"switches of the checkout": {env: []string{"GOENV=$C/env", "GOPROXY=$G", "GOSUMDB=$K"}, checkout: "GOFLAGS=-nonsense\nGOCACHEPROG=/nowhere\nGOPROXY=off\nGOSUMDB=off\n"},
+		"a database switched off":  {env: []string{"GOENV=$C/env", "GOPROXY=$G", "GOSUMDB=" + foreignKey}, checkout: "GONOSUMDB=*\n", fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mine := write(t, map[string]string{"auth.sh": "#!/bin/sh\ntouch \"$1/ran\"\nexit 1\n"})
+			repository := write(t, map[string]string{"auth.sh": "#!/bin/sh\ntouch \"$1/ran\"\nexit 1\n", "app/go.mod": "module a.test/a\n"})
+			places := map[string]string{"M": mine, "R": repository, "C": filepath.Join(repository, "app"), "T": refuses.URL, "G": url, "K": proxy.VerifierKey()}
+			names := func(s string) string { return os.Expand(s, func(name string) string { return places[name] }) }
+			for file, text := range map[string]string{filepath.Join(mine, "env"): tt.machine, filepath.Join(repository, "app", "env"): tt.checkout,
+				filepath.Join(repository, "env"): tt.beside, filepath.Join(repository, "go.env"): tt.beside} {
+				if err := os.WriteFile(file, []byte(names(text)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			co, err := lockfile.Open(filepath.Join(repository, "app"), "", Names()...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer co.Close()
+			co.Fence = repository
+			environ := slices.Clone(env)
+			for _, pair := range tt.env {
+				environ = append(environ, names(pair))
+			}
+			m := real
+			m.Lookup = func(name string) (string, bool) {
+				for _, pair := range slices.Backward(environ) {
+					if value, ok := strings.CutPrefix(pair, name+"="); ok {
+						return value, true
+					}
+				}
+				return "", false
+			}
+			v, err := read(m, co)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = v.prove(t.Context(), environ)
+			_, ran := os.Stat(filepath.Join(mine, "ran"))
+			if (err != nil) != tt.fails || (ran == nil) != tt.runs {
+				t.Errorf("ran %v, error %v", ran == nil, err)
+			}
+		})
+	}
+}
+
+// A go.mod above the temporary directory has no say, and a temporary directory that is none is no fault of the network.
+func TestProveInATemporaryDirectory(t *testing.T) {
+	m, env := realGo(t)
+	e, err := New(m, checkout(t, oneModule))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := upstreamtest.NewModuleProxy(t, upstreamtest.ModuleProxyOptions{})
+	env = append(env, "GOPROXY="+upstreamtest.Start(t, proxy), "GOSUMDB="+proxy.VerifierKey())
+	dir := write(t, map[string]string{"go.mod": "module evil.test/x\n\ngo 9.99\n", "go.work": "go 9.99\n", "tmp/x": ""})
+	t.Setenv("TMPDIR", filepath.Join(dir, "tmp"))
+	if err := e.Prove(t.Context(), env); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, "tmp")); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	t.Setenv("TMPDIR", filepath.Join(dir, "none"))
+	if err := e.Prove(t.Context(), env); problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), "TMPDIR") {
+		t.Errorf("got %v", err)
 	}
 }

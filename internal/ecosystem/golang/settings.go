@@ -2,7 +2,9 @@ package golang
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -138,32 +140,43 @@ func (v *view) findOfficial(defaults []envLine) {
 	v.notes = append(v.notes, "the default module proxy of the Go toolchain is not known (no Go found): name it with official.go in the configuration, if it shall be a candidate")
 }
 
-// envFile reads the file of go env -w. A GOENV that leads into the checkout is read as part of it: a stranger may have
-// written it.
+// envFile reads the file of go env -w. One in the checkout is read as part of it, one elsewhere behind the fence is not
+// read: a stranger may have written it.
 func (v *view) envFile() (file string, lines []envLine, origin string) {
 	if v.m.RepoOnly {
 		return "", nil, ""
 	}
-	named, _ := v.m.Lookup("GOENV")
-	if named == "off" {
+	name := "GOENV"
+	file, _ = v.m.Lookup(name)
+	if file == "off" {
 		return "", nil, ""
 	}
-	if named == "" {
+	if file == "" {
 		dir := v.configDir()
 		if dir == "" {
 			return "", nil, ""
 		}
-		file = filepath.Join(dir, "go", "env")
-	} else if file = named; !filepath.IsAbs(file) {
-		v.notes = append(v.notes, "GOENV is not an absolute path, so that its file depends on the directory; it was not read")
+		name, file = "the place of go env -w", filepath.Join(dir, "go", "env")
+	}
+	if !filepath.IsAbs(file) {
+		v.notes = append(v.notes, name+" is not an absolute path, so that its file depends on the directory; it was not read")
 		return "", nil, ""
-	} else if rel, ok := ecosystem.Rel(v.co.Dir(), file); ok {
+	}
+	if rel, ok := ecosystem.Rel(v.co.Dir(), file); ok {
 		f, err := v.co.Read(filepath.ToSlash(rel), maxEnvFile)
-		if err != nil {
-			v.notes = append(v.notes, "GOENV leads into the checkout, to a file that cannot be read there")
-			return "", nil, ""
+		if err == nil {
+			return f.Path, parseEnv(f.Data), source.Checkout
 		}
-		return f.Path, parseEnv(f.Data), source.Checkout
+		if name == "GOENV" || !errors.Is(err, fs.ErrNotExist) {
+			v.notes = append(v.notes, name+" leads into the checkout, to a file that cannot be read there")
+		}
+		return "", nil, ""
+	}
+	if ecosystem.Inside(v.co.Fence, file) {
+		if _, err := os.Lstat(file); name == "GOENV" || err == nil {
+			v.notes = append(v.notes, name+" leads to a file beside the checkout in the same repository or workspace, which its author may have written; it was not read, and what it sets is not known")
+		}
+		return "", nil, ""
 	}
 	data, err := ecosystem.ReadFile(file, maxEnvFile)
 	if err != nil {
@@ -200,7 +213,8 @@ func (v *view) configDir() string {
 }
 
 // toolchain finds the go command on the PATH and the toolchain's own defaults, without starting it. Directories that
-// are relative or lie in the checkout are passed over, before and after links are followed. The path is of go.env.
+// are relative or lie behind the checkout's fence are passed over, before and after links are followed. The path is of
+// go.env.
 func (v *view) toolchain(goroot string) (path string, defaults []envLine) {
 	exe := "go"
 	if v.m.OS == "windows" {
@@ -210,10 +224,10 @@ func (v *view) toolchain(goroot string) (path string, defaults []envLine) {
 	if env, _ := v.m.Lookup("GOROOT"); goroot == "" {
 		goroot = env
 	}
-	if filepath.IsAbs(goroot) && !ecosystem.Inside(v.co.Dir(), goroot) {
+	if v.trusted(goroot) {
 		roots = append(roots, filepath.Clean(goroot))
 	}
-	tool, real := v.m.Tool(v.co.Dir(), exe)
+	tool, real := v.m.Tool(v.co.Fence, exe)
 	if v.tool = tool; tool != "" {
 		roots = append(roots, filepath.Dir(filepath.Dir(real)))
 	}
@@ -224,6 +238,11 @@ func (v *view) toolchain(goroot string) (path string, defaults []envLine) {
 		}
 	}
 	return "", nil
+}
+
+// trusted tells whether a path is the machine's own: absolute, and not behind the checkout's fence.
+func (v *view) trusted(path string) bool {
+	return filepath.IsAbs(path) && !ecosystem.Inside(v.co.Fence, path)
 }
 
 // reason takes the path out of an error whose message names it already.
