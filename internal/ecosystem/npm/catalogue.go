@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/source"
@@ -26,7 +27,9 @@ func Catalogue() []source.Source {
 }
 
 // defaultRegistry matches the definition in npm 7 and later.
-var defaultRegistry = regexp.MustCompile(`(?:new Definition|define)\('registry',\s*\{\s*default:\s*['"](https?://[A-Za-z0-9.:/_-]{1,200})['"]`)
+var defaultRegistry = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:new Definition|define)\('registry',\s*\{\s*default:\s*['"](https?://[A-Za-z0-9.:/_-]{1,200})['"]`)
+})
 
 // definitions is where npm keeps it: npm 9 and later, and 7 to 8.
 var definitions = [...]string{"node_modules/@npmcli/config/lib/definitions/definitions.js", "lib/utils/config/definitions.js"}
@@ -44,7 +47,7 @@ func OfficialRegistry(m ecosystem.Machine, dir string) string {
 			if err != nil {
 				continue
 			}
-			if found := defaultRegistry.FindSubmatch(text); found != nil {
+			if found := defaultRegistry().FindSubmatch(text); found != nil {
 				return strings.TrimRight(string(found[1]), "/")
 			}
 		}

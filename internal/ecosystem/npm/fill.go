@@ -1,13 +1,22 @@
 package npm
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
+)
+
+const (
+	// maxItems is how many entries of one group are told one by one; Count tells of them all.
+	maxItems = 10_000
+	// maxGroups bounds what policies have to judge, which takes them 0.1 ms each. A lock file has one to five.
+	maxGroups = 10_000
 )
 
 // grouping gathers entries by file, place, kind and integrity. A lock file names few places and very many packages, so
@@ -58,8 +67,11 @@ func (g *grouping) add(e lockfile.Entry) {
 	if class == "broken" {
 		at = e.IntegrityAt
 	}
+	if group.Count++; group.Count > maxItems {
+		return
+	}
 	subject := subject(e)
-	if group.Count++; group.Count <= 5 {
+	if group.Count <= 5 {
 		group.Examples = append(group.Examples, subject)
 	}
 	group.Items = append(group.Items, decide.Item{Subject: subject, At: at})
@@ -141,14 +153,18 @@ var plainPath = func() (t [256]bool) {
 	return t
 }()
 
-func group(entries [][]lockfile.Entry) []decide.Group {
+// group gathers the entries of all files. The error is a *problem.Problem of code Usage.
+func group(entries [][]lockfile.Entry) ([]decide.Group, error) {
 	g := grouping{index: map[groupKey]int{}, origins: map[string]origin{}}
 	for _, file := range entries {
 		for _, e := range file {
-			g.add(e)
+			if g.add(e); len(g.groups) > maxGroups {
+				return nil, problem.New(problem.Usage, fmt.Sprintf("%s:%d:%d", source.Plain(e.At.File, 200), e.At.Line, e.At.Column), lockHint,
+					"is where the lock files come to name more than %d places", maxGroups)
+			}
 		}
 	}
-	return g.groups
+	return g.groups, nil
 }
 
 // fill adds the facts: as they are (nil), or as they will be after the choice.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 )
@@ -212,6 +213,38 @@ func TestParseLockKeepsSecrets(t *testing.T) {
 	}
 }
 
+// Tiny entries make much of little: their number is bounded, and so is what is told of them.
+func TestTinyEntriesAreBounded(t *testing.T) {
+	t.Parallel()
+	entries := func(n int, format string) lockfile.File {
+		var b strings.Builder
+		b.WriteString(`{"packages":{"":{}`)
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		b.WriteString("}}")
+		return lockfile.File{Path: "package-lock.json", Data: []byte(b.String())}
+	}
+	_, err := ParseLock(entries(maxPackages, `,"%x":{}`))
+	if problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), "names more than 500000 packages") {
+		t.Errorf("got %v", err)
+	}
+	e := open(t, machine(), map[string]string{"package-lock.json": string(entries(maxItems+5, `,"node_modules/%x":{}`).Data)})
+	var in decide.Input
+	e.Fill(&in, nil)
+	if g := in.Entries[0]; len(in.Entries) != 1 || g.Count != maxItems+5 || len(g.Items) != maxItems || e.Packages != g.Count {
+		t.Errorf("%d groups, the first with %d items of %d", len(in.Entries), len(g.Items), g.Count)
+	}
+	if want := "package-lock.json: of 10005 packages that come from one place in one way, the first 10000 are told one by one"; len(e.Notes) != 1 || e.Notes[0] != want {
+		t.Errorf("notes %q", e.Notes)
+	}
+	_, err = New(machine(), checkout(t, map[string]string{
+		"package-lock.json": string(entries(maxGroups+1, `,"node_modules/%x":{"resolved":"https://h%[1]x.test/x"}`).Data)}))
+	if problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), "more than 10000 places") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func FuzzParseLock(f *testing.F) {
 	f.Add([]byte(`{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"version":"1.0.0","resolved":"https://r.test/a/-/a.tgz","integrity":"sha1-x","link":true,"inBundle":false}}}`))
 	f.Add([]byte(`{"packages":{"node_modules/a":{"resolved":"\ud800","name":"a:b"}}}`))
@@ -235,10 +268,13 @@ func FuzzParseLock(f *testing.F) {
 				t.Fatalf("%+v is at no string", e)
 			}
 		}
-		groups := group([][]lockfile.Entry{entries})
+		groups, err := group([][]lockfile.Entry{entries})
+		if err != nil {
+			t.Fatal(err)
+		}
 		count := 0
 		for _, g := range groups {
-			if count += g.Count; g.Count != len(g.Items) {
+			if count += g.Count; min(g.Count, maxItems) != len(g.Items) {
 				t.Fatalf("%+v", g)
 			}
 		}
@@ -293,7 +329,7 @@ func BenchmarkGroup(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if groups := group([][]lockfile.Entry{entries}); len(groups) != 1 || groups[0].Kind != kindRegistry {
+		if groups, err := group([][]lockfile.Entry{entries}); err != nil || len(groups) != 1 || groups[0].Kind != kindRegistry {
 			b.Fatal(groups)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/choose"
@@ -34,7 +35,9 @@ type room struct {
 	co       *lockfile.Checkout
 	official string
 	exe      string
-	values   []value
+	// rows are the official registry and those of the catalogue by place.
+	rows   map[string]source.Source
+	values []value
 	// registry is the default registry in force; its text is empty where it is not known.
 	registry value
 	groups   []decide.Group
@@ -45,12 +48,22 @@ type room struct {
 // joins a *problem.Problem for each file of the checkout that cannot be read or understood.
 func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, error) {
 	locks, files, errs := readLocks(co)
-	s := readSettings(m, co)
+	s := readSettings(m, co, true)
+	groups, err := group(locks)
+	if err != nil {
+		errs = append(errs, err)
+	}
 	if errs = append(errs, s.errs...); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	r := &room{m: m, co: co, official: OfficialRegistry(m, co.Dir()), values: s.values, groups: group(locks)}
-	r.exe, _ = find(m, co.Dir())
+	r := &room{m: m, co: co, official: OfficialRegistry(m, co.Fence), values: s.values, groups: groups}
+	r.exe, _ = find(m, co.Fence)
+	r.rows = map[string]source.Source{}
+	for _, row := range append(Catalogue(), officialSource(r.official)) {
+		if loc, err := source.Locate(row.URL); err == nil {
+			r.rows[placeKey(loc)] = row
+		}
+	}
 	r.findRegistry()
 
 	e := &ecosystem.Ecosystem{
@@ -66,8 +79,12 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	if r.official == "" && e.Present {
 		e.Notes = append(e.Notes, "the address of npm's default registry is not known: no npm on the PATH says it, and this build carries none")
 	}
-	if len(r.inForce) > 0 {
-		e.Effective = map[string]string{"registry": source.Redact(r.inForce[0].URL)}
+	e.Effective = r.effective()
+	for _, g := range r.groups {
+		if g.Count > len(g.Items) {
+			e.Notes = append(e.Notes, fmt.Sprintf("%s: of %d packages that come from one place in one way, the first %d are told one by one",
+				source.Plain(g.File, 200), g.Count, len(g.Items)))
+		}
 	}
 	if r.registry.name == "" && e.Frozen == "" {
 		e.Frozen = "no registry is set, and npm's own default is not known"
@@ -159,18 +176,24 @@ func (r *room) findRegistry() {
 
 // known finds the official source or the row of the catalogue that an address means.
 func (r *room) known(loc source.Location) (source.Source, bool) {
-	rows := Catalogue()
-	if r.official != "" {
-		rows = append(rows, officialSource(r.official))
+	row, ok := r.rows[placeKey(loc)]
+	return row, ok && !loc.Userinfo
+}
+
+func placeKey(loc source.Location) string {
+	return loc.Scheme + "://" + loc.HostPort() + "/" + strings.Trim(loc.Path, "/")
+}
+
+// effective is the registry in force, in canonical form. What only the checkout names is not handed on to outputs.
+func (r *room) effective() map[string]string {
+	if len(r.inForce) == 0 {
+		return nil
 	}
-	for _, row := range rows {
-		l, err := source.Locate(row.URL)
-		if err == nil && l.Scheme == loc.Scheme && l.HostPort() == loc.HostPort() &&
-			strings.Trim(l.Path, "/") == strings.Trim(loc.Path, "/") && !loc.Userinfo {
-			return row, true
-		}
+	loc, err := source.Locate(r.inForce[0].URL)
+	if _, known := r.known(loc); err != nil || r.inForce[0].Origin == source.Checkout && !known {
+		return nil
 	}
-	return source.Source{}, false
+	return map[string]string{"registry": strings.TrimRight(loc.String(), "/")}
 }
 
 // frozen says why no other registry may be set: a variable would overrule the project's or the user's own file, and the
@@ -185,6 +208,8 @@ func (r *room) frozen() string {
 			place = fmt.Sprintf("%s:%d", place, v.at.Line)
 		}
 		switch {
+		case slices.Contains(redirects, v.name) && v.broken != "":
+			return place + " sends npm to another file for its settings, which was not read"
 		case isScope(v.name):
 			return fmt.Sprintf("%s names a registry of its own for %s", place, source.Plain(strings.TrimSuffix(v.name, ":registry"), 100))
 		case v.name == "registry" && v.at.File != "":
@@ -224,13 +249,15 @@ func guarded(groups []decide.Group, locked bool) string {
 func Hosts(co *lockfile.Checkout) map[string]bool {
 	hosts := map[string]bool{}
 	locks, _, _ := readLocks(co)
-	for _, g := range group(locks) {
+	groups, _ := group(locks)
+	for _, g := range groups {
 		if g.Host != "" {
 			hosts[source.Location{Host: g.Host, Port: g.Port}.HostPort()] = true
 		}
 	}
 	none := func(string) (string, bool) { return "", false }
-	for _, v := range readSettings(ecosystem.Machine{Lookup: none, RepoOnly: true}, co).values {
+	// files that only an .npmrc names are those of the head, whatever the commit
+	for _, v := range readSettings(ecosystem.Machine{Lookup: none, RepoOnly: true}, co, false).values {
 		if !isAddress(v.name) || v.broken != "" {
 			continue
 		}

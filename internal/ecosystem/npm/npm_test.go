@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -175,8 +176,12 @@ func TestSettings(t *testing.T) {
 		"no variable of the checkout's": {inEnv(), false, map[string]string{".npmrc": "registry=https://${TEAM}.test/\n"}, []string{
 			"registry=https://${TEAM}.test/ checkout .npmrc:1:10 [holds a variable, which is not expanded here]", "strict-ssl=false runner /…/.npmrc:2:12"}},
 		"a name behind a variable": {nil, false, map[string]string{".npmrc": "${NOPE?}registry=https://evil.test/\n${X}=https://evil.test/\n@${S}:registry=https://s.test\n"}, []string{
+			"registry=https://evil.test/ checkout .npmrc:1:18 [is set under a name that holds a variable, which is not expanded here]",
 			"registry=https://evil.test/ checkout .npmrc:2:6 [is set under a name that holds a variable, which is not expanded here]",
 			"@:registry=https://s.test checkout .npmrc:3:16 [is set under a name that holds a variable, which is not expanded here]"}},
+		"a line does not hide what a variable makes of another": {nil, false, map[string]string{".npmrc": "registry=https://one.test\n${N?}registry=https://evil.test/\nregistry=https://two.test\n"}, []string{
+			"registry=https://evil.test/ checkout .npmrc:2:15 [is set under a name that holds a variable, which is not expanded here]",
+			"registry=https://two.test checkout .npmrc:3:10 [two.test]"}},
 		"the last line counts":       {nil, false, map[string]string{".npmrc": "registry=https://one.test\nregistry=https://two.test\n"}, []string{"registry=https://two.test checkout .npmrc:2:10 [two.test]"}},
 		"all of a list count":        {nil, false, map[string]string{".npmrc": "registry[]=https://one.test\nregistry[]=https://two.test\n"}, []string{"registry=https://one.test checkout .npmrc:1:12 [one.test]", "registry=https://two.test checkout .npmrc:2:12 [two.test]"}},
 		"userinfo is masked":         {nil, false, map[string]string{".npmrc": "registry=https://me:s3cret@r.test/\n"}, []string{"registry=https://***@r.test/ checkout .npmrc:1:10 [r.test]"}},
@@ -190,7 +195,7 @@ func TestSettings(t *testing.T) {
 		"a project's prefix is followed": {nil, false, map[string]string{".npmrc": "prefix=./x", "x/etc/npmrc": "strict-ssl=0"}, []string{
 			"prefix=./x checkout .npmrc:1:8", "strict-ssl=false checkout x/etc/npmrc:1:12", "registry=https://official.test builtin npm's own default [official.test]"}},
 		"a project's file elsewhere is not": {inEnv(), true, map[string]string{".npmrc": "userconfig=~/other"}, []string{
-			"userconfig=~/other checkout .npmrc:1:12", "registry=https://official.test builtin npm's own default [official.test]"}},
+			"userconfig=~/other checkout .npmrc:1:12 [is in the home directory]", "registry=https://official.test builtin npm's own default [official.test]"}},
 		"a user file that is no text": {inEnv("npm_config_userconfig=~/utf16"), false, nil, []string{"registry=https://official.test builtin npm's own default [official.test]"}},
 		"no file at all":              {inEnv("npm_config_userconfig=~/none"), false, nil, []string{"registry=https://official.test builtin npm's own default [official.test]"}},
 	} {
@@ -200,6 +205,179 @@ func TestSettings(t *testing.T) {
 			m.RepoOnly = c.repo
 			if diff := cmp.Diff(c.want, settingLines(open(t, m, c.files), nil)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// A file of the checkout that sends npm to another file is either followed or at fault. DIR stands for the checkout.
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	const evil = "registry=https://evil.test/\n"
+	for name, c := range map[string]struct {
+		files   map[string]string
+		environ string
+		want    []string
+	}{
+		"relative":                    {map[string]string{".npmrc": "userconfig=e", "e": evil}, "", []string{"userconfig=e", "registry=https://evil.test/ e"}},
+		"absolute, inside":            {map[string]string{".npmrc": "globalconfig=DIR/e", "e": evil}, "", []string{"globalconfig=DIR/e", "registry=https://evil.test/ e"}},
+		"a prefix of nothing":         {map[string]string{".npmrc": "prefix=", "etc/npmrc": evil}, "", []string{"prefix=", "registry=https://evil.test/ etc/npmrc"}},
+		"out and in again":            {map[string]string{".npmrc": "prefix=DIR/../001", "etc/npmrc": evil}, "", []string{"prefix=DIR/../001", "registry=https://evil.test/ etc/npmrc"}},
+		"one after another":           {map[string]string{".npmrc": "userconfig=a", "a": "globalconfig=b\nuserconfig=a", "b": evil}, "", []string{"userconfig=a", "globalconfig=b", "registry=https://evil.test/ b", "userconfig=a"}},
+		"one after another and out":   {map[string]string{".npmrc": "userconfig=a", "a": "prefix=/usr"}, "", []string{"userconfig=a", "prefix=/usr: is outside of the checkout"}},
+		"absolute, outside":           {map[string]string{".npmrc": "userconfig=/tmp/e"}, "", []string{"userconfig=/tmp/e: is outside of the checkout"}},
+		"relative, outside":           {map[string]string{".npmrc": "userconfig=../e"}, "", []string{"userconfig=../e: is outside of the checkout"}},
+		"home":                        {map[string]string{".npmrc": "prefix=~/e/../../tmp"}, "", []string{"prefix=~/e/../../tmp: is in the home directory"}},
+		"a variable":                  {map[string]string{".npmrc": "userconfig=${PWD}/e", "e": evil}, "", []string{"userconfig=${PWD}/e: holds a variable, which is not expanded here"}},
+		"a name with a variable":      {map[string]string{".npmrc": "${A?}userconfig=/tmp/e\nregistry=https://official.test"}, "", []string{"registry=/tmp/e .npmrc: is set under a name that holds a variable, which is not expanded here", "registry=https://official.test .npmrc"}},
+		"a file that is not there":    {map[string]string{".npmrc": "userconfig=node_modules/x/rc"}, "", []string{"userconfig=node_modules/x/rc: does not exist"}},
+		"the last line counts":        {map[string]string{".npmrc": "userconfig=/tmp/e\nuserconfig=e", "e": ""}, "", []string{"userconfig=e"}},
+		"from a package's directory":  {map[string]string{".npmrc": "userconfig=e", "e": "", "ws/package.json": "{}", "ws/e": evil}, "", []string{"userconfig=e", "registry=https://evil.test/ ws/e"}},
+		"of a package below":          {map[string]string{"ws/package.json": "{}", "ws/.npmrc": "userconfig=e", "ws/e": evil, "e": ""}, "", []string{"userconfig=e", "registry=https://evil.test/ ws/e"}},
+		"of a package below, outside": {map[string]string{"ws/package.json": "{}", "ws/.npmrc": "userconfig=/tmp/e"}, "", []string{"userconfig=/tmp/e: is outside of the checkout"}},
+		"the machine's, in here":      {map[string]string{"rc": "globalconfig=/tmp/e"}, "npm_config_userconfig=rc", []string{"globalconfig=/tmp/e: is outside of the checkout"}},
+		"the machine's own":           {nil, "npm_config_globalconfig=/nowhere", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "001")
+			for file, text := range c.files {
+				full := filepath.Join(dir, file)
+				if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(full, []byte(strings.ReplaceAll(text, "DIR", dir)), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			co, err := lockfile.Open(dir, "", Names()...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer co.Close()
+			e, err := New(machine(c.environ), co)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var in decide.Input
+			e.Fill(&in, nil)
+			var got []string
+			for _, s := range in.Settings {
+				if s.Origin != source.Checkout {
+					continue
+				}
+				line := s.Name + "=" + strings.ReplaceAll(s.Value, dir, "DIR")
+				if !slices.Contains(redirects, s.Name) {
+					line += " " + s.From
+				}
+				if s.Place != nil && s.Place.Broken != "" {
+					line += ": " + s.Place.Broken
+				}
+				got = append(got, line)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if unread := strings.Contains(strings.Join(got, "\n"), ": "); unread && e.Frozen == "" {
+				t.Error("settings that are not known are overruled")
+			}
+		})
+	}
+}
+
+// What an .npmrc of the checkout may make us do is bounded.
+func TestSettingsAreBounded(t *testing.T) {
+	t.Parallel()
+	many := func(format string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < 1_000_000; i++ {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"scopes":     {many("@%x:registry=https://r.test\n"), ".npmrc:1001:15: holds more than 1000 settings of registries and connections"},
+		"a list":     {strings.Repeat("registry[]=x\n", 1001), ".npmrc:1001:12: holds more than 1000 settings"},
+		"irrelevant": {many("x%d\n"), ""},
+		"one scope":  {strings.Repeat("@x:registry=https://r.test\n", 30_000), ""},
+		"nested":     {strings.Repeat("'"+strings.Repeat("[", 9000)+"1"+strings.Repeat("]", 9000)+"'=1\n", 50), ""},
+		"long":       {"registry=https://" + strings.Repeat("a:b", 300_000), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			co := checkout(t, map[string]string{".npmrc": c.text})
+			e, err := New(machine(), co)
+			if (err == nil) != (c.want == "") || err != nil && (problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), c.want)) {
+				t.Fatalf("got %v, want %q", err, c.want)
+			}
+			if err == nil {
+				for _, s := range settingLines(e, nil) {
+					if len(s) > 1000 {
+						t.Errorf("a setting takes %d bytes", len(s))
+					}
+				}
+			}
+		})
+	}
+}
+
+// A megabyte of settings takes some 0.03 s.
+func BenchmarkSettings(b *testing.B) {
+	var scopes strings.Builder
+	for i := 0; scopes.Len() < maxRC-100; i++ {
+		fmt.Fprintf(&scopes, "@%x:registry=https://r.test\n", i)
+	}
+	for name, text := range map[string]string{
+		"scopes": scopes.String(),
+		"nested": strings.Repeat("'"+strings.Repeat("[", 9000)+strings.Repeat("]", 9000)+"'=1\n", 55),
+	} {
+		b.Run(name, func(b *testing.B) {
+			dir := b.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, rcName), []byte(text), 0o644); err != nil {
+				b.Fatal(err)
+			}
+			co, err := lockfile.Open(dir, "", Names()...)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer co.Close()
+			for b.Loop() {
+				readSettings(machine(), co, true)
+			}
+		})
+	}
+}
+
+func TestRedirectsAreBounded(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{".npmrc": "userconfig=e", "e": ""}
+	for i := range maxSent + 1 {
+		files[fmt.Sprintf("p%d/package.json", i)] = "{}"
+	}
+	got := settingLines(open(t, machine(), files), nil)
+	if want := "userconfig=e checkout .npmrc:1:12 [is one of more than 1000]"; got[0] != want {
+		t.Errorf("got %s, want %s", got[0], want)
+	}
+}
+
+// What only a stranger's file names is no output of ours, and an output is canonical.
+func TestEffective(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ environ, rc, want string }{
+		"npm's own":           {"", "", "https://official.test"},
+		"the runner's":        {"npm_config_registry=HTTPS://me:s3cret@Corp.Test:443/npm/?token=x", "", "https://corp.test/npm"},
+		"a mirror":            {"", "registry=https://REGISTRY.npmmirror.com./", "https://registry.npmmirror.com"},
+		"the checkout's":      {"", "registry=https://corp.test/npm", ""},
+		"one with a password": {"", "registry=https://me:s3cret@official.test/", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := open(t, machine(c.environ), map[string]string{".npmrc": c.rc})
+			if got, ok := e.Effective["registry"]; got != c.want || ok != (c.want != "") {
+				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
 	}
@@ -302,6 +480,8 @@ func TestFillGathersEntries(t *testing.T) {
 		`"node_modules/scp":{"version":"1.0.0","resolved":"git+ssh://git@github.com:u/scp.git#0123"}`,
 		`"node_modules/short":{"version":"1.0.0","resolved":"github:u/short"}`,
 		`"node_modules/clone":{"version":"1.0.0","resolved":"https://github.com/u/clone"}`,
+		`"node_modules/dotgit":{"version":"1.0.0","resolved":"https://evil.test/dotgit.git"}`,
+		`"node_modules/forge":{"version":"1.0.0","resolved":"git+https://evil.test/forge.git"}`,
 		`"node_modules/file":{"version":"1.0.0","resolved":"file:x.tgz"}`,
 		`"node_modules/slash":{"version":"1.0.0","resolved":"https://official.test\\@evil.test/x"}`,
 		`"node_modules/ftp":{"version":"1.0.0","resolved":"ftp://official.test/x"}`,
@@ -324,14 +504,15 @@ func TestFillGathersEntries(t *testing.T) {
 		"npm-3 registry http://official.test sha1 checkout 6:50 [old@1.0.0]",
 		"npm-4 registry https://official.test broken checkout 7:106 [bad@1.0.0]",
 		"npm-5 registry https://official.test userinfo none checkout 8:51 [user@1.0.0]",
-		"npm-6 tarball https://evil.test none checkout 9:50 [tar@1.0.0]",
+		"npm-6 tarball https://evil.test none checkout 9:50 [tar@1.0.0 dotgit@1.0.0]",
 		"npm-7 git ssh://github.com userinfo none checkout 10:50 [git@1.0.0 scp@1.0.0]",
 		"npm-8 git https://github.com none checkout 12:52 [short@1.0.0 clone@1.0.0]",
-		"npm-9 file file:// none checkout 14:51 [file@1.0.0]",
-		`npm-10 invalid address holds the character '\\', which clients read in different ways none checkout 15:52 [slash@1.0.0]`,
-		"npm-11 invalid address has a scheme that npm does not fetch none checkout 16:50 [ftp@1.0.0]",
-		"npm-12 registry https://official.test.evil.test none checkout 17:51 [tail@1.0.0]",
-		"npm-13 registry https://official.test none checkout 18:50 [dot@1.0.0]",
+		"npm-9 git https://evil.test none checkout 15:52 [forge@1.0.0]",
+		"npm-10 file file:// none checkout 16:51 [file@1.0.0]",
+		`npm-11 invalid address holds the character '\\', which clients read in different ways none checkout 17:52 [slash@1.0.0]`,
+		"npm-12 invalid address has a scheme that npm does not fetch none checkout 18:50 [ftp@1.0.0]",
+		"npm-13 registry https://official.test.evil.test none checkout 19:51 [tail@1.0.0]",
+		"npm-14 registry https://official.test none checkout 20:50 [dot@1.0.0]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -341,6 +522,28 @@ func TestFillGathersEntries(t *testing.T) {
 	}
 	if strings.Contains(fmt.Sprintf("%+v", in), "s3cret") {
 		t.Error("a secret is in the input")
+	}
+}
+
+// npm clones from few addresses that say https, and downloads a tarball from all others. Asked of npm-package-arg 13.
+func TestGitOrTarball(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ kind, urls string }{
+		{kindTarball, `https://evil.test/x.git https://evil.test/u/x.git http://gitlab.com/u/x.git https://github.com.evil.test/u/x.git
+			https://github.com/u/x/releases/download/v1/x.git https://github.com/u/x/archive/main.tar.gz https://github.com/x.git
+			https://github.com/u/.git https://github.com/u/x%ff https://gitlab.com/u/x/-/archive/x.git https://gitlab.com/x.git
+			https://bitbucket.org/u/x/get/main.git https://gist.github.com/u/0123/raw/x.git https://git.sr.ht/~u/x/archive/x.git
+			https://codeberg.org/u/x.git https://codeload.github.com/u/x/tar.gz/main`},
+		{kindGit, `https://github.com/u/x https://github.com/u/x.git http://github.com/u/x.git https://www.github.com/u/x https://github.com/u/x/tree/main
+			https://gitlab.com/u/x.git https://gitlab.com/g/h/x https://bitbucket.org/u/x.git https://gist.github.com/0123 https://gist.github.com/u/0123.git
+			https://git.sr.ht/~u/x git+https://evil.test/x.git git+http://evil.test/x git://evil.test/x git+ssh://git@evil.test/x
+			github:u/x u/x gist:0123 sourcehut:~u/x`},
+	} {
+		for url := range strings.FieldsSeq(c.urls) {
+			if kind, _, err := locateEntry("name", url); kind != c.kind || err != nil {
+				t.Errorf("%s: got %s, %v; want %s", url, kind, err, c.kind)
+			}
+		}
 	}
 }
 
@@ -447,6 +650,10 @@ func TestHosts(t *testing.T) {
 	want := map[string]bool{"official.test:8443": true, "r.test": true, "s.test": true, "p.test:3128": true}
 	if diff := cmp.Diff(want, Hosts(co)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+	sent := checkout(t, map[string]string{".npmrc": "userconfig=e", "e": "registry=https://evil.test/"})
+	if diff := cmp.Diff(map[string]bool{}, Hosts(sent)); diff != "" {
+		t.Errorf("of a file that may be the change's (-want +got)\n%s", diff)
 	}
 	base := co.At(map[string][]byte{"package-lock.json": nil, ".npmrc": []byte("registry=https://before.test\n")})
 	if diff := cmp.Diff(map[string]bool{"before.test": true}, Hosts(base)); diff != "" {

@@ -3,6 +3,7 @@ package npm
 import (
 	"encoding/base64"
 	"errors"
+	"path"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/decide"
@@ -26,7 +27,8 @@ func placeOf(loc source.Location) decide.Place {
 func broken(err error) decide.Place { return decide.Place{Broken: err.Error()} }
 
 // hosted are npm's short names of git hosts.
-var hosted = map[string]string{"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org", "gist": "gist.github.com"}
+var hosted = map[string]string{"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org",
+	"gist": "gist.github.com", "sourcehut": "git.sr.ht"}
 
 // locateEntry says what kind of place npm would take the text of a lock file for, in npm-package-arg's order.
 func locateEntry(name, raw string) (string, source.Location, error) {
@@ -62,6 +64,9 @@ func locateEntry(name, raw string) (string, source.Location, error) {
 		return kindGit, loc, nil
 	}
 	kind := kindAt(name, loc)
+	if kind == kindGit && strings.HasPrefix(scheme, "http") && strings.Contains(raw, "%") {
+		kind = kindTarball // npm does not know the host in an address that it cannot decode
+	}
 	if kind == kindInvalid {
 		return kind, source.Location{}, errors.New("address has a scheme that npm does not fetch")
 	}
@@ -82,26 +87,37 @@ func kindAt(name string, loc source.Location) string {
 	return kindTarball
 }
 
-func shorthand(host, path string) (string, source.Location, error) {
-	path, _, _ = strings.Cut(path, "#")
-	if i := strings.LastIndexByte(path, '@'); i >= 0 { // gitlab:user:token@group/project
-		path = path[i+1:]
+func shorthand(host, repo string) (string, source.Location, error) {
+	repo, _, _ = strings.Cut(repo, "#")
+	if i := strings.LastIndexByte(repo, '@'); i >= 0 { // gitlab:user:token@group/project
+		repo = repo[i+1:]
 	}
-	loc, err := source.Locate("https://" + host + "/" + path)
+	loc, err := source.Locate("https://" + host + "/" + repo)
 	if err != nil {
 		return kindInvalid, loc, err
 	}
 	return kindGit, loc, nil
 }
 
-// isHostedGit is true for the address of a repository at a host that npm knows: npm clones it though it says https.
+// isHostedGit is true for the address of a repository at a host that npm knows, which it clones though it says https. The
+// paths are those of hosted-git-info 9; npm downloads from any other, whatever its name ends in.
 func isHostedGit(loc source.Location) bool {
-	if strings.HasSuffix(loc.Path, ".git") {
-		return true
-	}
-	switch loc.Host {
-	case "github.com", "gitlab.com", "bitbucket.org":
-		return strings.Count(strings.Trim(loc.Path, "/"), "/") == 1
+	parts := append(strings.Split(strings.TrimPrefix(loc.Path, "/"), "/"), "", "", "") // user, project, what of it
+	https := loc.Scheme == "https"
+	named := parts[0] != "" && strings.TrimSuffix(parts[1], ".git") != ""
+	switch strings.TrimPrefix(loc.Host, "www.") {
+	case "github.com":
+		return named && (parts[2] == "" || parts[2] == "tree")
+	case "bitbucket.org":
+		return named && https && parts[2] != "get"
+	case "git.sr.ht":
+		return named && https && parts[2] != "archive"
+	case "gist.github.com":
+		return https && parts[0] != "" && parts[2] != "raw"
+	case "gitlab.com": // groups nest
+		user, project := path.Split(strings.TrimPrefix(loc.Path, "/"))
+		return https && strings.Trim(user, "/") != "" && strings.TrimSuffix(project, ".git") != "" &&
+			!strings.Contains(user, "/-/") && !strings.Contains(loc.Path, "/archive.tar.gz")
 	}
 	return false
 }

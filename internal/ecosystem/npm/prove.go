@@ -33,7 +33,7 @@ func (r *room) prove(ctx context.Context, environ []string) error {
 	if err := os.WriteFile(filepath.Join(dir, "package.json"), []byte("{}\n"), 0o600); err != nil {
 		return problem.New(problem.Unanswered, op, "make the directory for temporary files writable", "%w", err)
 	}
-	child := ecosystem.Child{Exe: r.exe, Dir: dir, Checkout: r.co.Dir(), Environ: environ,
+	child := ecosystem.Child{Exe: r.exe, Dir: dir, Checkout: r.co.Fence, Environ: environ,
 		Args: []string{"view", probeName + "@" + probeVersion, "dist.integrity", "--json", "--no-workspaces"},
 		Set: []string{"npm_config_cache=" + filepath.Join(dir, "cache"), "npm_config_update_notifier=false", "npm_config_fund=false",
 			"npm_config_audit=false", "npm_config_loglevel=error", "npm_config_fetch_retries=0"}}

@@ -39,7 +39,7 @@ func parseRC(file lockfile.File) ([]line, error) {
 		return nil, problem.New(problem.Usage, fmt.Sprintf("%s:%d:1", source.Plain(file.Path, 200), n),
 			"save it as UTF-8 without NUL bytes", "is no UTF-8 text, so that npm reads no setting of it")
 	}
-	var lines []line
+	lines := make([]line, 0, strings.Count(text, "\n")+1)
 	section := false
 	for number := 1; text != ""; number++ {
 		var row string
@@ -107,10 +107,16 @@ func unquote(s string) string {
 			s = s[1:max(n-1, 1)]
 		}
 		var v any
-		if json.Unmarshal([]byte(s), &v) == nil && v != nil {
-			return asText(v, s)
+		if json.Unmarshal([]byte(s), &v) != nil || v == nil {
+			return s
 		}
-		return s
+		switch v.(type) {
+		case string, []any, map[string]any:
+			var b strings.Builder
+			writeText(&b, v)
+			return b.String()
+		}
+		return strings.TrimSpace(s) // a number or a switch
 	}
 	i := strings.IndexAny(s, `;#\`)
 	if i < 0 {
@@ -140,23 +146,24 @@ func unquote(s string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// asText is what JavaScript makes of a value that is used as a name: '["registry"]' is the name registry.
-func asText(v any, raw string) string {
+// writeText is what JavaScript makes of a value that is used as a name: '["registry"]' is the name registry.
+func writeText(b *strings.Builder, v any) {
 	switch v := v.(type) {
+	case nil:
 	case string:
-		return v
+		b.WriteString(v)
 	case []any:
-		parts := make([]string, len(v))
 		for i, e := range v {
-			if e != nil {
-				parts[i] = asText(e, fmt.Sprint(e))
+			if i > 0 {
+				b.WriteByte(',')
 			}
+			writeText(b, e)
 		}
-		return strings.Join(parts, ",")
 	case map[string]any:
-		return "[object Object]"
+		b.WriteString("[object Object]")
+	default: // a number or a switch
+		fmt.Fprint(b, v)
 	}
-	return strings.TrimSpace(raw) // a number or a switch
 }
 
 // credential tells keys whose values are kept nowhere.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
 )
 
@@ -31,6 +33,8 @@ type value struct {
 	broken string
 	// nested is true for a file that does not count at the checkout's root.
 	nested bool
+	// loose is true where the name itself holds a variable: nobody knows here which lines it replaces.
+	loose bool
 }
 
 // relevant names the settings that decide where packages come from and what is checked on the way.
@@ -39,6 +43,15 @@ var relevant = []string{"registry", "strict-ssl", "cafile", "ca", "proxy", "http
 
 // redirects are settings by which a project's .npmrc makes npm read another file, measured with npm 11.
 var redirects = []string{"userconfig", "globalconfig", "prefix"}
+
+const (
+	// maxSettings bounds what of one file of the checkout policies have to judge.
+	maxSettings = 1000
+	// maxSent bounds how many files are looked for on the word of the checkout.
+	maxSent = 1000
+	// maxShown bounds a value that is searched for secrets and shown.
+	maxShown = 4096
+)
 
 func isScope(name string) bool {
 	return strings.HasPrefix(name, "@") && strings.HasSuffix(name, ":registry")
@@ -55,28 +68,36 @@ type settings struct {
 	// values are what counts on this machine, and what each file of the checkout says though something else may count
 	// here: the file is judged for itself.
 	values []value
-	// files are those of the checkout.
+	// files are those of the checkout, and read tells which they are.
 	files []string
+	read  map[string]bool
 	notes []string
 	errs  []error
 	// decided are the names that a stronger place has set.
 	decided map[string]bool
+	// following is true where npm's way to further files of the checkout is followed; sent counts these.
+	following bool
+	sent      int
+	// packages are the directories of the checkout that npm takes for packages.
+	packages []string
 }
 
-func readSettings(m ecosystem.Machine, co *lockfile.Checkout) *settings {
-	s := &settings{m: m, co: co, decided: map[string]bool{}}
+func readSettings(m ecosystem.Machine, co *lockfile.Checkout, following bool) *settings {
+	s := &settings{m: m, co: co, read: map[string]bool{}, decided: map[string]bool{}, following: following}
+	isPackage := map[string]bool{}
+	for _, file := range co.Files("package.json") {
+		s.packages = append(s.packages, path.Dir(file))
+		isPackage[path.Dir(file)] = true
+	}
 	env := s.environment()
 	s.add(env, true)
 	project := s.project(rcName)
 	s.add(project, true)
-	for _, name := range redirects {
-		if v, ok := last(project, name); ok {
-			s.redirect(v)
-		}
-	}
+	s.follow(project, ".", true)
 	if !m.RepoOnly {
 		user := s.machineFile(s.userConfig(env))
 		s.add(user, true)
+		s.follow(user, ".", true)
 		root := s.npmRoot()
 		var builtin []value
 		if root != "" {
@@ -91,64 +112,69 @@ func readSettings(m ecosystem.Machine, co *lockfile.Checkout) *settings {
 		}
 	}
 	for _, file := range co.Files(rcName) {
-		if slices.Contains(s.files, file) || !slices.Contains(co.Files("package.json"), path.Join(path.Dir(file), "package.json")) {
+		dir := path.Dir(file)
+		if s.read[file] || !isPackage[dir] {
 			continue // npm reads no .npmrc elsewhere
 		}
-		s.add(s.project(file), false)
+		below := s.project(file)
+		s.add(below, false)
+		s.follow(below, dir, false)
 	}
 	return s
 }
 
 func (s *settings) npmRoot() string {
-	_, root := find(s.m, s.co.Dir())
+	_, root := find(s.m, s.co.Fence)
 	return root
 }
 
-// add takes over what is relevant of one place. Of equal names the last counts, of lists all.
+// add takes over what one place says of packages and connections.
 func (s *settings) add(place []value, ranked bool) {
-	var names []string
+	first := len(s.values)
 	for _, v := range place {
-		if (slices.Contains(relevant, v.name) || isScope(v.name)) && !slices.Contains(names, v.name) {
-			names = append(names, v.name)
-		}
-	}
-	for _, name := range names {
-		found := pick(place, name)
-		if found[0].origin != source.Checkout && s.decided[name] {
-			continue
-		}
-		if ranked {
-			s.decided[name] = true
-		}
-		for _, v := range found {
+		if !slices.Contains(redirects, v.name) && (v.origin == source.Checkout || !s.decided[v.name]) {
 			v.nested = !ranked
 			s.values = append(s.values, v)
 		}
 	}
-}
-
-// pick returns the last value of that name, or all where one of them is part of a list; at least one must exist.
-func pick(place []value, name string) []value {
-	var all []value
-	list := false
-	for _, v := range place {
-		if v.name == name {
-			all = append(all, v)
-			list = list || v.from == listMark
+	for _, v := range s.values[first:] {
+		if ranked {
+			s.decided[v.name] = true
 		}
 	}
-	if !list {
-		all = all[len(all)-1:]
-	}
-	for i := range all {
-		if all[i].from == listMark {
-			all[i].from = all[i].at.File
-		}
-	}
-	return all
 }
 
-// listMark stands in value.from between reading and pick.
+// counting are the values of one place that matter and count: of equal names the last, of a list all, and all that are
+// loose.
+func counting(place []value) []value {
+	lists, last := map[string]bool{}, map[string]int{}
+	place = slices.DeleteFunc(place, func(v value) bool { return !matters(v.name) })
+	for i, v := range place {
+		if v.from == listMark {
+			lists[v.name] = true
+		}
+		if !v.loose {
+			last[v.name] = i
+		}
+	}
+	out := place[:0]
+	for i, v := range place {
+		if !v.loose && !lists[v.name] && last[v.name] != i {
+			continue
+		}
+		if v.from == listMark {
+			v.from = v.at.File
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func matters(name string) bool {
+	return isScope(name) || slices.Contains(relevant, name) || slices.Contains(redirects, name)
+}
+
+// listMark stands in value.from between reading and counting.
 const listMark = "[]"
 
 func last(place []value, name string) (value, bool) {
@@ -191,7 +217,7 @@ func (s *settings) environment() []value {
 		key = strings.ToLower(key[:1] + strings.ReplaceAll(key[1:], "_", "-"))
 		out = append(out, s.machineValue(value{name: key, text: text, from: name}))
 	}
-	return out
+	return counting(out)
 }
 
 // machineValue expands variables as npm does.
@@ -208,10 +234,15 @@ func (s *settings) machineValue(v value) value {
 func (s *settings) project(name string) []value {
 	file, err := s.co.Read(name, maxRC)
 	if err == nil {
-		s.files = append(s.files, name)
+		s.files, s.read[name] = append(s.files, name), true
 		var lines []line
 		if lines, err = parseRC(file); err == nil {
-			return checkoutValues(lines)
+			values := counting(checkoutValues(lines))
+			if len(values) <= maxSettings {
+				return values
+			}
+			err = problem.New(problem.Usage, fmt.Sprintf("%s:%d:%d", source.Plain(name, 200), values[maxSettings].at.Line, values[maxSettings].at.Column),
+				"leave what this project needs", "holds more than %d settings of registries and connections", maxSettings)
 		}
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -221,7 +252,7 @@ func (s *settings) project(name string) []value {
 }
 
 func checkoutValues(lines []line) []value {
-	var out []value
+	out := make([]value, 0, len(lines))
 	for _, l := range lines {
 		v := value{name: l.key, text: strings.TrimSpace(l.value), origin: source.Checkout, from: l.at.File, at: l.at}
 		if l.list {
@@ -236,9 +267,11 @@ func checkoutValues(lines []line) []value {
 			}
 			// npm expands names too, and an empty variable hides any of them
 			v.name = bareName(v.name)
-			v.broken = "is set under a name that holds a variable, which is not expanded here"
+			v.broken, v.loose = "is set under a name that holds a variable, which is not expanded here", true
 		}
-		out = append(out, v)
+		if matters(v.name) {
+			out = append(out, v)
+		}
 	}
 	return out
 }
@@ -256,22 +289,65 @@ func bareName(name string) string {
 	return "registry"
 }
 
-// redirect follows a project's setting to another file of the checkout. One outside is not read on a stranger's word.
-func (s *settings) redirect(v value) {
-	v.from = v.at.File
-	s.values = append(s.values, v)
-	target := filepath.ToSlash(v.text)
-	if v.name == "prefix" {
-		target = path.Join(target, "etc/npmrc")
-	}
-	if target = path.Clean(target); v.broken != "" || !filepath.IsLocal(target) || strings.HasPrefix(target, "~") {
-		s.notes = append(s.notes, fmt.Sprintf("%s:%d makes npm read settings from outside of the checkout (%s), which were not read",
-			source.Plain(v.at.File, 200), v.at.Line, v.name))
+// follow reads the files to which a file of the checkout sends npm, and those to which these do. npm takes a relative path
+// from where it is started: in base, or in a package below it. A file that was not read is a fault of the line.
+func (s *settings) follow(place []value, base string, ranked bool) {
+	if !s.following {
 		return
 	}
-	if !slices.Contains(s.files, target) {
-		s.add(s.project(target), true)
+	for _, v := range place {
+		if v.origin != source.Checkout || !slices.Contains(redirects, v.name) || v.text == "" && v.name != "prefix" {
+			continue // an empty name is that of a directory, of which npm reads nothing
+		}
+		i := len(s.values)
+		s.values = append(s.values, v)
+		if v.broken != "" {
+			continue
+		}
+		target := filepath.FromSlash(v.text)
+		if v.name == "prefix" {
+			target = filepath.Join(target, "etc", "npmrc")
+		}
+		switch {
+		case strings.HasPrefix(v.text, "~/") || strings.HasPrefix(v.text, `~\`):
+			s.values[i].broken = "is in the home directory"
+		case filepath.VolumeName(target) != "" || os.IsPathSeparator(target[0]):
+			s.values[i].broken = s.visit(target, base, ranked)
+		default:
+			s.values[i].broken = s.visit(filepath.Join(s.co.Dir(), base, target), base, ranked)
+			for _, dir := range s.packages {
+				if base == "." && dir != "." || strings.HasPrefix(dir, base+"/") {
+					if s.sent >= maxSent {
+						s.values[i].broken = fmt.Sprintf("is one of more than %d", maxSent)
+						break
+					}
+					s.visit(filepath.Join(s.co.Dir(), dir, target), base, ranked)
+				}
+			}
+		}
 	}
+}
+
+// visit reads one such file. It returns why it did not; empty if it did.
+func (s *settings) visit(file, base string, ranked bool) string {
+	name, err := filepath.Rel(s.co.Dir(), file)
+	if err != nil || !filepath.IsLocal(name) {
+		var inside bool
+		if name, inside = ecosystem.Rel(s.co.Dir(), filepath.Clean(file)); !inside {
+			return "is outside of the checkout"
+		}
+	}
+	if name = filepath.ToSlash(name); s.read[name] {
+		return ""
+	}
+	s.sent++
+	found := s.project(name)
+	if !s.read[name] {
+		return "does not exist"
+	}
+	s.add(found, ranked)
+	s.follow(found, base, ranked)
+	return ""
 }
 
 // machineFile reads an .npmrc outside of the checkout, or one that a setting of the machine places inside.
@@ -284,10 +360,14 @@ func (s *settings) machineFile(name string) []value {
 	}
 	if ecosystem.Inside(s.co.Dir(), name) {
 		rel, err := filepath.Rel(s.co.Dir(), name)
-		if rel = filepath.ToSlash(rel); err != nil || slices.Contains(s.files, rel) {
+		if rel = filepath.ToSlash(rel); err != nil || s.read[rel] {
 			return nil
 		}
 		return s.project(rel)
+	}
+	if ecosystem.Inside(s.co.Fence, name) {
+		s.notes = append(s.notes, source.Plain(name, 200)+" lies in the repository, but outside the directory that is looked at; npm's settings in it were not read")
+		return nil
 	}
 	data, err := ecosystem.ReadFile(name, maxRC)
 	if err != nil {
@@ -309,7 +389,7 @@ func (s *settings) machineFile(name string) []value {
 		}
 		out = append(out, v)
 	}
-	return out
+	return counting(out)
 }
 
 func (s *settings) home() string {
@@ -340,15 +420,15 @@ func (s *settings) userConfig(env []value) string {
 	return ""
 }
 
-// globalConfig is {prefix}/etc/npmrc where nothing names another file.
+// globalConfig is {prefix}/etc/npmrc where nothing of the machine names another file.
 func (s *settings) globalConfig(places ...[]value) string {
 	for _, place := range places {
-		if v, ok := last(place, "globalconfig"); ok {
+		if v, ok := last(place, "globalconfig"); ok && v.origin != source.Checkout {
 			return s.tilde(v.text)
 		}
 	}
 	for _, place := range places {
-		if v, ok := last(place, "prefix"); ok {
+		if v, ok := last(place, "prefix"); ok && v.origin != source.Checkout {
 			return filepath.Join(s.tilde(v.text), "etc", "npmrc")
 		}
 	}
@@ -357,12 +437,12 @@ func (s *settings) globalConfig(places ...[]value) string {
 	}
 	// node's own place: …/bin/node, or …\node.exe
 	if s.m.OS == "windows" {
-		if _, real := s.m.Tool(s.co.Dir(), "node.exe"); real != "" {
+		if _, real := s.m.Tool(s.co.Fence, "node.exe"); real != "" {
 			return filepath.Join(filepath.Dir(real), "etc", "npmrc")
 		}
 		return ""
 	}
-	if _, real := s.m.Tool(s.co.Dir(), "node"); real != "" {
+	if _, real := s.m.Tool(s.co.Fence, "node"); real != "" {
 		destdir, _ := s.m.Lookup("DESTDIR")
 		return filepath.Join(destdir, filepath.Dir(filepath.Dir(real)), "etc", "npmrc")
 	}
@@ -374,13 +454,18 @@ func (v value) setting() decide.Setting {
 	out := decide.Setting{Ecosystem: source.NPM, Name: source.Plain(v.name, 100), Origin: v.origin,
 		From: source.Plain(v.from, 300), Position: v.at}
 	text := v.text
+	if len(text) > maxShown {
+		text = fmt.Sprintf("a value of %d bytes", len(text))
+	}
 	switch {
 	case v.name == "strict-ssl":
-		text = boolean(text)
-	case v.name == "ca" && strings.Contains(text, "BEGIN"):
+		text = boolean(v.text)
+	case v.name == "ca" && strings.Contains(v.text, "BEGIN"):
 		text = "a certificate"
+	case slices.Contains(redirects, v.name) && v.broken != "":
+		out.Place = &decide.Place{Broken: v.broken}
 	case isAddress(v.name) && text != "" && text != "null" && text != "false":
-		place := decide.PlaceOf(text)
+		place := decide.PlaceOf(v.text)
 		if v.broken != "" {
 			place = decide.Place{Broken: v.broken}
 		}

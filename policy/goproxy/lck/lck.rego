@@ -21,11 +21,20 @@ finding contains {
 	"group": g.id,
 } if {
 	some g in input.entries
-	g.kind in {"registry", "tarball"}
+	g.kind in {"git", "registry", "tarball"}
 	not g["default"]
 	g.broken == ""
+	g.scheme != "file" # git of this machine is LCK002's
+	not known_forge(g)
 	severity := place.grade(g, g.ecosystem, object.get({"base": "checkout"}, g.origin, g.origin))
 	severity != "off"
+}
+
+# known_forge holds for what git fetches from a forge that everybody knows, where the user gave no list; LCK002 warns of it.
+known_forge(g) if {
+	g.kind == "git"
+	not data.goproxy.trusted_set[g.ecosystem]
+	place.hostport(g) in {"bitbucket.org", "codeberg.org", "gist.github.com", "github.com", "gitlab.com"}
 }
 
 # METADATA

@@ -43,6 +43,24 @@ test_lck001_fires_outside_the_users_list if {
 	listed({"origin": "base"}, {"a.test": true}) == ["error"]
 }
 
+test_lck001_fires_on_git if {
+	git := {"kind": "git", "integrity": "none", "origin": "change"}
+	severities("LCK001", object.union(git, {"host": "a.test"})) == ["error"]
+	severities("LCK001", object.union(git, {"host": "a.test", "scheme": "ssh", "origin": "checkout"})) == ["warning"]
+	severities("LCK001", object.union(git, {"host": "github.com", "port": "8443"})) == ["error"]
+	severities("LCK001", {"host": "github.com", "kind": "tarball", "origin": "change"}) == ["error"]
+	listed(object.union(git, {"host": "a.test"}), {"registry.npmmirror.com": true}) == ["error"]
+	listed(object.union(git, {"host": "github.com"}), {"registry.npmmirror.com": true}) == ["error"]
+}
+
+test_lck001_silent_on_git_at_forges if {
+	every host in {"github.com", "gitlab.com", "bitbucket.org", "codeberg.org"} {
+		severities("LCK001", {"kind": "git", "integrity": "none", "origin": "change", "host": host, "scheme": "ssh"}) == []
+	}
+	listed({"kind": "git", "host": "github.com"}, {"github.com": true}) == []
+	severities("LCK001", {"kind": "git", "host": "", "url": "file://", "scheme": "file", "origin": "change"}) == [] # LCK002
+}
+
 test_lck001_silent_on_trusted_places if {
 	severities("LCK001", {"origin": "change"}) == []
 	severities("LCK001", default_place) == []

@@ -76,6 +76,14 @@ faults contains [s, severity, "decides whom npm trusts or asks on the way", spri
 	severity := object.get({"change": "error"}, s.origin, "warning")
 }
 
+faults contains [s, "error", fault, sprintf("remove it, or set %s in the configuration of the runner", [s.name])] if {
+	some s in settings
+	of_checkout(s)
+	s.name in {"userconfig", "globalconfig", "prefix"}
+	s.place.broken != ""
+	fault := sprintf("sends npm to another file for its settings, which was not read: it %s", [s.place.broken])
+}
+
 settings := [s | some s in input.settings; s.ecosystem == "npm"]
 
 registries contains s if {

@@ -79,6 +79,19 @@ test_npm001_fires_on_proxies_and_authorities_of_the_checkout if {
 	}
 }
 
+test_npm001_fires_on_files_that_were_not_read if {
+	every name in {"userconfig", "globalconfig", "prefix"} {
+		every origin in {"base", "checkout", "change", "nobody"} {
+			severities(setting(name, "/tmp/x", {"origin": origin, "place": {"broken": "is outside of the checkout"}})) == ["error"]
+		}
+	}
+}
+
+test_npm001_silent_on_files_that_were_read if {
+	severities(setting("userconfig", "conf/rc", {})) == []
+	severities(setting("userconfig", "/tmp/x", {"origin": "runner", "place": {"broken": "is outside of the checkout"}})) == []
+}
+
 test_npm001_silent_on_proxies_and_authorities_of_the_runner if {
 	every name in {"proxy", "https-proxy", "cafile", "ca"} {
 		severities(setting(name, "x", {"origin": "runner"})) == []
