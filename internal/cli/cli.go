@@ -218,21 +218,12 @@ func (m *program) setup() *cobra.Command {
 		Example: `  eval "$(goproxy-action setup)"      # this shell
   goproxy-action setup --mode audit   # report what enforce would do`}
 	flags(cmd)
-	f := format(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := known(*f); err != nil {
-			return err
-		}
-		p, err := m.begin(cmd, args)
-		if err != nil {
-			return err
-		}
-		if m.front.Name == "shell" && *f == "json" {
+	m.reports(cmd, func(ctx context.Context, p run.Process, format string) (report.Outcome, error) {
+		if m.front.Name == "shell" && format == "json" {
 			m.front.Export, m.front.Where = nil, "nowhere: with --format json they are only shown"
 		}
-		o, err := p.Setup(cmd.Context())
-		return m.show(o, *f, err)
-	}
+		return p.Setup(ctx)
+	})
 	return cmd
 }
 
@@ -241,30 +232,28 @@ func (m *program) check() *cobra.Command {
 		Example: `  goproxy-action check
   goproxy-action check --scope repo --offline services/api`}
 	flags(cmd)
-	f := format(cmd)
 	scope := cmd.Flags().String("scope", run.ScopeAll, "all, or repo to leave this machine's settings out")
 	offline := cmd.Flags().Bool("offline", false, "ask no network, and list what was not asked")
 	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{run.ScopeAll, run.ScopeRepo}, cobra.ShellCompDirectiveNoFileComp))
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := known(*f); err != nil {
-			return err
-		}
+	m.reports(cmd, func(ctx context.Context, p run.Process, _ string) (report.Outcome, error) {
 		if *scope != run.ScopeAll && *scope != run.ScopeRepo {
-			return problem.New(problem.Usage, "flag --scope", "write all or repo", "%q is no scope", source.Plain(*scope, 40))
+			err := problem.New(problem.Usage, "flag --scope", "write all or repo", "%q is no scope", source.Plain(*scope, 40))
+			return report.Outcome{Command: "check"}, err
 		}
-		p, err := m.begin(cmd, args)
-		if err != nil {
-			return err
-		}
-		o, err := p.Check(cmd.Context(), *scope, *offline)
-		return m.show(o, *f, err)
-	}
+		return p.Check(ctx, *scope, *offline)
+	})
 	return cmd
 }
 
 func (m *program) detect() *cobra.Command {
 	cmd := &cobra.Command{Use: "detect [DIR]", Short: "Measure the network and every known source", Args: cobra.MaximumNArgs(1)}
 	flags(cmd, "probe", "mode")
+	m.reports(cmd, func(ctx context.Context, p run.Process, _ string) (report.Outcome, error) { return p.Detect(ctx) })
+	return cmd
+}
+
+// reports makes a command of what ends in an outcome.
+func (m *program) reports(cmd *cobra.Command, do func(ctx context.Context, p run.Process, format string) (report.Outcome, error)) {
 	f := format(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := known(*f); err != nil {
@@ -274,10 +263,9 @@ func (m *program) detect() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		o, err := p.Detect(cmd.Context())
+		o, err := do(cmd.Context(), p, *f)
 		return m.show(o, *f, err)
 	}
-	return cmd
 }
 
 func (m *program) restore() *cobra.Command {

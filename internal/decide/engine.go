@@ -299,7 +299,7 @@ func (e *Engine) Eval(ctx context.Context, in Input) ([]Finding, error) {
 	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil && limited.Err() != nil:
-		return nil, problem.New(e.blame(), "policies", "simplify the policy, or take it out", "no answer within %s", e.timeout)
+		return nil, problem.New(problem.Usage, "policies", "check a smaller directory, or simplify your policy", "no answer within %s", e.timeout)
 	case err != nil:
 		return nil, e.explain(err, "policies")
 	case len(results) != 1:
