@@ -63,9 +63,11 @@ func Main(ctx context.Context, p Process) (code int) {
 		p.Dialer = &egress.Dialer{}
 	}
 	m := &program{Process: p, env: environment(p.Environ, p.OS)}
-	// decided before anything is parsed, so that a shell that evaluates our lines fails with bad use, too
-	m.shellLines = len(p.Args) > 0 && (p.Args[0] == "setup" || p.Args[0] == "restore") && !github.Detect(m.env) &&
-		!slices.Contains(p.Args, "--format=json") && !strings.Contains(strings.Join(p.Args, " "), "--format json")
+	// As long as it is not known that stdout holds something else than lines for a shell, a shell that evaluates them has
+	// to fail with us: with bad use and a mistyped command, too.
+	m.shellLines = !github.Detect(m.env) && !slices.ContainsFunc(p.Args, func(a string) bool {
+		return slices.Contains([]string{"check", "detect", "version", "completion", "help"}, a)
+	})
 	root := m.root()
 	root.SetArgs(p.Args)
 	root.SetOut(p.Stdout)
@@ -219,7 +221,7 @@ func (m *program) setup() *cobra.Command {
   goproxy-action setup --mode audit   # report what enforce would do`}
 	flags(cmd)
 	m.reports(cmd, func(ctx context.Context, p run.Process, format string) (report.Outcome, error) {
-		if m.front.Name == "shell" && format == "json" {
+		if m.shellLines = m.front.Name == "shell" && format != "json"; m.front.Name == "shell" && !m.shellLines {
 			m.front.Export, m.front.Where = nil, "nowhere: with --format json they are only shown"
 		}
 		return p.Setup(ctx)
@@ -264,6 +266,9 @@ func (m *program) reports(cmd *cobra.Command, do func(ctx context.Context, p run
 			return err
 		}
 		o, err := do(cmd.Context(), p, *f)
+		if cmd.Context().Err() != nil {
+			return err // half an outcome is none; Main says what ended it
+		}
 		return m.show(o, *f, err)
 	}
 }

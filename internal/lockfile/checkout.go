@@ -271,7 +271,14 @@ func (c *Checkout) linked(name string) bool {
 
 func tooLarge(name string, size, limit int64) error {
 	return problem.New(problem.Usage, name, "remove it or check a smaller directory",
-		"has %d MB, and at most %d MB are read", (size+1<<20-1)>>20, limit>>20)
+		"has %s, and at most %s are read", megabytes(size), megabytes(limit))
+}
+
+func megabytes(n int64) string {
+	if n < 10<<20 {
+		return fmt.Sprintf("%d KB", (n+1<<10-1)>>10)
+	}
+	return fmt.Sprintf("%d MB", (n+1<<20-1)>>20)
 }
 
 func kind(m fs.FileMode) string {

@@ -251,8 +251,12 @@ func (j *job) prove(ctx context.Context, changes []inject.Change) (string, error
 			if code == problem.Bug {
 				code = problem.Unanswered
 			}
-			return "", problem.New(code, "prove the "+e.Name+" settings", "run goproxy-action detect to see what each source answers; nothing was changed",
-				"a look-up through the new settings failed: %w", err)
+			hint := "run goproxy-action detect to see what each source answers; nothing was changed"
+			var inner *problem.Problem
+			if errors.As(err, &inner) && inner.Hint != "" {
+				hint, err = inner.Hint, (&problem.Problem{Op: inner.Op, Err: inner.Err})
+			}
+			return "", problem.New(code, "prove the "+e.Name+" settings", hint, "a look-up through the new settings failed: %w", err)
 		default:
 			said = append(said, fmt.Sprintf("%s made a look-up through the new settings in %d ms", e.Name, time.Since(start).Milliseconds()))
 		}

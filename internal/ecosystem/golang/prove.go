@@ -100,6 +100,9 @@ func (v *view) startable(auth string) string {
 		return ""
 	}
 	commands := slices.DeleteFunc(strings.Split(auth, ";"), func(command string) bool {
+		if strings.Contains(command, v.co.Fence) {
+			return true // in a composite word
+		}
 		quoted, _ := splitFlags(command) // the go command reads it with and without quotes
 		return slices.ContainsFunc(append(quoted, strings.Fields(command)...), func(word string) bool { return filepath.IsAbs(word) && !v.trusted(word) })
 	})

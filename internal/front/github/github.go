@@ -145,7 +145,7 @@ func secrets(value string) []string {
 	for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return strings.ContainsRune(",| \t\r\n", r) }) {
 		found = append(found, source.Secrets(part)...)
 	}
-	return found
+	return slices.DeleteFunc(found, func(s string) bool { return s == "***" || s == "%2A%2A%2A" || s == "KioqOg==" }) // masked already
 }
 
 // set gives a value to one of the runner's files; its secrets are masked before.

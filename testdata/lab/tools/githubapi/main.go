@@ -92,6 +92,13 @@ func main() {
 	mux.HandleFunc("GET /repos/{owner}/{repo}/pulls/{number}/files", a.files)
 	mux.HandleFunc("GET /repos/{owner}/{repo}/compare/{range}", a.compare)
 	mux.HandleFunc("GET /repos/{owner}/{repo}/contents/{path...}", a.contents)
+	mux.HandleFunc("GET /repos/{owner}/{repo}/git/commits/{sha}", func(w http.ResponseWriter, r *http.Request) {
+		if sha := r.PathValue("sha"); sha != a.base && sha != a.head {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprintf(w, `{"sha": %q}`, r.PathValue("sha"))
+	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
