@@ -102,7 +102,7 @@ func (m *program) interrupted(cause error) int {
 // fail makes a shell fail that evaluates what we print.
 func (m *program) fail(code int) int {
 	if m.shellLines {
-		fmt.Fprintf(m.Stdout, "(exit %d)\n", code)
+		_ = shell.Fail(m.Stdout, code) // the exit code says it, too
 	}
 	return code
 }

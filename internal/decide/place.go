@@ -9,5 +9,10 @@ func PlaceOf(raw string) Place {
 	if err != nil {
 		return Place{Broken: err.Error()}
 	}
+	return PlaceAt(loc)
+}
+
+// PlaceAt is PlaceOf for an address in canonical form.
+func PlaceAt(loc source.Location) Place {
 	return Place{URL: loc.String(), Scheme: loc.Scheme, Host: loc.Host, Port: loc.Port, Loopback: loc.Loopback, Userinfo: loc.Userinfo}
 }

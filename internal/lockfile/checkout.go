@@ -208,7 +208,7 @@ func (c *Checkout) Read(name string, limit int64) (File, error) {
 		}
 		return File{Path: name, Data: data}, nil
 	}
-	linked := c.linked(name)
+	linked := c.Linked(name)
 	// a fifo would keep a plain open waiting for ever
 	f, err := c.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
@@ -251,11 +251,8 @@ func (w *sliceWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Linked tells whether the path leads through a symbolic link.
-func (c *Checkout) Linked(name string) bool { return c.linked(name) }
-
-// linked tells whether any part of the path is a symbolic link.
-func (c *Checkout) linked(name string) bool {
+// Linked tells whether any part of the path is a symbolic link.
+func (c *Checkout) Linked(name string) bool {
 	parts := strings.Split(path.Clean(name), "/")
 	for i := range parts {
 		info, err := c.root.Lstat(strings.Join(parts[:i+1], "/"))

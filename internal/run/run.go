@@ -98,7 +98,7 @@ func (p Process) open(ctx context.Context, scope string, offline, lenient bool) 
 	wish := func(v config.Value[string]) detect.Setting { return detect.Setting{Value: v.V, Origin: v.Origin} }
 	no := j.config.NoProxy
 	j.proxies = detect.ProxySettings(p.Lookup, wish(j.config.HTTPSProxy), wish(j.config.HTTPProxy),
-		detect.Setting{Value: joined(no.V), Origin: no.Origin})
+		detect.Setting{Value: strings.Join(no.V, ","), Origin: no.Origin})
 	for _, s := range []string{j.proxies.HTTPS.Value, j.proxies.HTTP.Value} {
 		for _, secret := range source.Secrets(s) {
 			j.mask(secret)
@@ -148,7 +148,7 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 		j.baseSaid = "unknown"
 		j.notAsked = append(j.notAsked, "the base commit, so hosts that this change introduces are not told from others")
 		if j.Front.Untrusted {
-			return j.withoutBase(head, names, errors.New("it was not asked (--offline)"))
+			return j.withoutBase(head, errors.New("it was not asked (--offline)"))
 		}
 		return nil
 	}
@@ -160,7 +160,7 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 	if err != nil {
 		j.baseSaid = "unknown"
 		if j.Front.Untrusted {
-			return j.withoutBase(head, names, err)
+			return j.withoutBase(head, err)
 		}
 		j.notes = append(j.notes, fmt.Sprintf("the base commit could not be read, so hosts that this push introduces are not told from others: %v", err))
 		return nil
@@ -182,13 +182,14 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 }
 
 // withoutBase is a pull request whose base commit cannot be read: the built-in policy counts, and enforce cannot answer.
-func (j *job) withoutBase(head config.Config, names []string, cause error) error {
+// In scope repo, which is a commit hook's, the built-in policy is the answer, and a note says so.
+func (j *job) withoutBase(head config.Config, cause error) error {
 	plain, err := config.Load(nil, "", false, j.Flags, j.Front.Input)
 	if err != nil {
 		return err
 	}
 	j.config = plain.Stricter(head)
-	if j.config.Mode.V == config.Enforce && j.scope != scopeHook {
+	if j.config.Mode.V == config.Enforce && j.scope != ScopeRepo {
 		return problem.New(problem.Usage, "base commit", "", "a pull request is judged by the policy of the commit it is measured against, and that could not be read: %w", cause)
 	}
 	j.notes = append(j.notes, fmt.Sprintf("the base commit could not be read, so only the built-in policy counts: %v", cause))
@@ -265,7 +266,6 @@ func (j *job) fence() string {
 const (
 	ScopeAll  = "all"
 	ScopeRepo = "repo"
-	scopeHook = ScopeRepo
 )
 
 // read gathers what is known of each ecosystem: those asked for, else those that the checkout has files of, else those
@@ -330,17 +330,6 @@ func values(m map[string]config.Value[string]) map[string]string {
 	out := map[string]string{}
 	for k, v := range m {
 		out[k] = v.V
-	}
-	return out
-}
-
-func joined(list []string) string {
-	out := ""
-	for i, s := range list {
-		if i > 0 {
-			out += ","
-		}
-		out += s
 	}
 	return out
 }

@@ -119,7 +119,7 @@ func (g *grouping) place(e lockfile.Entry) (kind, key string, place decide.Place
 // originOf is the place without its path: a group holds many paths.
 func originOf(loc source.Location) (string, decide.Place) {
 	loc.Path = ""
-	place := placeOf(loc)
+	place := decide.PlaceAt(loc)
 	if loc.Userinfo {
 		return "@" + place.URL, place
 	}

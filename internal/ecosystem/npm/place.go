@@ -19,11 +19,6 @@ const (
 	kindInvalid  = "invalid"
 )
 
-func placeOf(loc source.Location) decide.Place {
-	return decide.Place{URL: loc.String(), Scheme: loc.Scheme, Host: loc.Host, Port: loc.Port,
-		Loopback: loc.Loopback, Userinfo: loc.Userinfo}
-}
-
 func broken(err error) decide.Place { return decide.Place{Broken: err.Error()} }
 
 // hosted are npm's short names of git hosts.
