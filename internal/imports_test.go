@@ -16,7 +16,7 @@ const module = "github.com/org/goproxy-action/"
 // layers are the floors of the house: a package imports packages of lower floors only. The ground imports nobody.
 var layers = [][]string{
 	{"internal/problem", "internal/source", "internal/egress", "policy"},
-	{"internal/config"},
+	{"internal/config", "internal/release"},
 	{"internal/lockfile", "internal/detect"},
 	{"internal/choose"},
 	{"internal/decide"},
@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"internal/ecosystem"},
 	{"internal/ecosystem/git", "internal/ecosystem/golang", "internal/ecosystem/npm"},
 	{"internal/front"},
-	{"internal/front/github", "internal/front/shell"},
+	{"internal/front/github", "internal/front/gitlab", "internal/front/shell"},
 	{"internal/run"},
 	{"internal/cli"},
 	{"cmd/goproxy-action"},
@@ -36,7 +36,7 @@ var alone = map[string][]string{
 	"github.com/open-policy-agent/opa":      {"internal/decide"},
 	"github.com/sethvargo/go-githubactions": {"internal/front/github"},
 	"github.com/google/go-github":           {"internal/front/github"},
-	"github.com/goccy/go-yaml":              {"internal/config"},
+	"github.com/goccy/go-yaml":              {"internal/config", "internal/release"},
 	"github.com/spf13/cobra":                {"internal/cli"},
 	"golang.org/x/mod/modfile":              {"internal/ecosystem/golang"},
 	"golang.org/x/crypto/x509roots":         {"internal/detect"},

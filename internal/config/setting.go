@@ -109,8 +109,17 @@ func Settings() []Setting {
 		{Name: "token", Input: true, Secret: true, ActionDefault: "${{ github.token }}", Example: "${{ secrets.READ_TOKEN }}",
 			Doc: "A token for GitHub's API, used to read the commit that a change is measured against. It needs contents: read, and pull-requests: read on pull requests.",
 			set: plain(func(c *Config) *Value[string] { return &c.Token })},
+		{Name: "output", Flag: "output", Input: true, Kind: List, Example: "sarif=results.sarif,json=report.json",
+			Doc: "Further reports, each as FORMAT=FILE: text, json, markdown, sarif, junit, codequality; env for lines that a shell reads, dotenv for later jobs of GitLab.",
+			set: func(*Config, []string, string) *fault { return nil }}, // the command line's
 		{Name: "binary", Input: true, Example: "bin/goproxy-action",
-			Doc: "A ready binary, absolute or relative to the workspace. Without it the action is built from its own source with the Go on the PATH, once per runner. Trust it as you trust the workflow: not a file of a pull request's checkout.",
+			Doc: "A ready binary: a path, absolute or relative to the workspace, or an http or https address. It takes binary-sha256.",
+			set: func(*Config, []string, string) *fault { return nil }}, // the launcher's
+		{Name: "binary-sha256", Input: true, Example: "6ae8a75555209fd6c44157c0aed8016e763ff435a19cf186f76863140143ff72",
+			Doc: "The SHA-256 of the file that binary names, as 64 hexadecimal digits. Another file is not started.",
+			set: func(*Config, []string, string) *fault { return nil }}, // the launcher's
+		{Name: "download-base-url", Input: true, Default: "where the release was published", Example: "https://mirror.example/goproxy-action/v1.0.0",
+			Doc: "The directory that the release's files are downloaded from. What comes from there is started only if it has the digest that this release of the action knows.",
 			set: func(*Config, []string, string) *fault { return nil }}, // the launcher's
 
 		{Name: "official.go", YAML: "official.go", Example: "https://goproxy.corp.example",

@@ -54,4 +54,6 @@ type Base struct {
 	Changed map[string]bool
 	// Read gets a file as that commit has it; fs.ErrNotExist where it has none.
 	Read func(ctx context.Context, path string) ([]byte, error)
+	// Close takes away what Read needed; nil where that is nothing.
+	Close func()
 }

@@ -15,10 +15,16 @@ type Outcome struct {
 	// Command is setup, check, detect or restore.
 	Command string
 	// Dir is the checkout as the user named it.
-	Dir      string
+	Dir string
+	// Prefix is where the checkout lies in its repository, with a slash at its end; empty for the root.
+	Prefix string
+	// Version is this program's.
+	Version  string
 	Detect   *detect.Report
 	Plan     *choose.Plan
 	Decision *decide.Decision
+	// Rules are all rules that were asked, by id; nil where none was.
+	Rules []decide.Rule
 	// Changes are what was injected, or would have been where Applied is false.
 	Changes []inject.Change
 	Applied bool

@@ -35,6 +35,7 @@ func (j *job) check(ctx context.Context, start time.Time, offline bool) (report.
 	if err != nil {
 		return o, err
 	}
+	o.Rules = engine.Rules()
 	j.notes = append(j.notes, engine.Weakened()...)
 	in, err := j.input(nil, nil)
 	if err != nil {

@@ -155,6 +155,9 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 	base, err := j.Front.Base(ctx)
 	var changed map[string][]byte
 	if err == nil {
+		if base.Close != nil {
+			defer base.Close()
+		}
 		changed, err = j.atBase(ctx, base, append(slices.Clone(names), path.Base(file.V)), file.V)
 	}
 	if err != nil {
@@ -323,7 +326,7 @@ func (j *job) engine() (*decide.Engine, error) {
 }
 
 func (j *job) outcome(command string, start time.Time) report.Outcome {
-	return report.Outcome{Command: command, Dir: j.config.Directory.V, Notes: j.notes, NotAsked: j.notAsked, Duration: time.Since(start)}
+	return report.Outcome{Command: command, Dir: j.config.Directory.V, Prefix: j.inRepository(), Version: j.Version, Notes: j.notes, NotAsked: j.notAsked, Duration: time.Since(start)}
 }
 
 func values(m map[string]config.Value[string]) map[string]string {

@@ -53,6 +53,7 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	if err != nil {
 		return o, err
 	}
+	o.Rules = engine.Rules()
 	j.notes = append(j.notes, engine.Weakened()...)
 	seen, plan, err := j.look(ctx, engine)
 	o.Detect, o.Plan = &seen, &plan

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# install.sh [net|act]...
-# Installs what a part of the lab needs: Debian packages (net only, as root), Go tools by exact version, and the lab's
-# own tools, all under $LAB_HOME (default ~/.cache/goproxy-lab). Running it again costs about a second.
+# install.sh [net|act|node24|lint|gitlab|precommit|containers|release]...
+# Installs what a part of the lab needs: Debian packages (as root), Go and npm tools by exact version, and the lab's own
+# tools, all under $LAB_HOME (default ~/.cache/goproxy-lab). Running it again costs about a second.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 BIN=$LAB_HOME/bin
+NPM=$LAB_HOME/npm
 
 # debian PACKAGE...
 debian() {
@@ -32,7 +33,7 @@ debian() {
 # go_tool PACKAGE MODULE VERSION
 go_tool() {
   local name
-  name=$(basename "$1")
+  name=$(basename "${1%/v[0-9]}") # as the go command names it
   if ! go version -m "$BIN/$name" 2>/dev/null | grep -q "^[[:space:]]mod[[:space:]]$2[[:space:]]$3\b"; then
     say "  building $name $3 ..."
     (cd "$BIN" && CGO_ENABLED=0 GOFLAGS='' GOBIN=$BIN go install -trimpath -buildvcs=false -ldflags='-s -w' "$1@$3") >"$LAB_HOME/go.log" 2>&1 ||
@@ -45,6 +46,22 @@ own_tools() {
     { tail -5 "$LAB_HOME/go.log" >&2; die "go build failed in $LAB_ROOT"; }
 }
 
+# npm_tool DIRECTORY PACKAGE.JSON: exact versions only; anything but the same package.json is installed anew
+npm_tool() {
+  local dir=$NPM/$1
+  if [ "$(cat "$dir/installed" 2>/dev/null)" != "$2" ]; then
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    printf '%s\n' "$2" >"$dir/package.json"
+    (cd "$dir" && npm install --no-audit --no-fund --no-progress --ignore-scripts --loglevel=error) >"$dir.log" 2>&1 ||
+      { tail -5 "$dir.log" >&2; die "npm install failed in $dir"; }
+    printf '%s\n' "$2" >"$dir/installed"
+  fi
+}
+
+# command_of DIRECTORY NAME [FILE]: the program of an npm tool, as a command of the lab
+command_of() { ln -sfn "$NPM/$1/node_modules/${3:-.bin/$2}" "$BIN/$2"; }
+
 net() {
   debian squid mitmproxy dnsmasq-base apache2-utils nftables iproute2
   own_tools
@@ -55,9 +72,42 @@ act() {
   own_tools
 }
 
+# A second Node: the launcher runs on both, and gitlab-ci-local on this one only.
+node24() {
+  local arch
+  case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) die "no Node 24 is known for $(uname -m)" ;; esac
+  npm_tool node24 "{\"private\": true, \"dependencies\": {\"node-linux-$arch\": \"24.21.0\"}}"
+  command_of node24 node24 "node-linux-$arch/bin/node"
+}
+
+# Linters, and schemas of other people's formats.
+lint() {
+  go_tool github.com/rhysd/actionlint/cmd/actionlint github.com/rhysd/actionlint v1.7.12
+  npm_tool ajv '{"private": true, "dependencies": {"ajv-cli": "5.0.0", "ajv-formats": "3.0.1"}}'
+  command_of ajv ajv
+}
+
+gitlab() {
+  [ -x "$(command -v rsync)" ] || debian rsync
+  node24
+  npm_tool gitlab-ci-local '{"private": true, "dependencies": {"gitlab-ci-local": "4.75.1"}}'
+}
+
+precommit() {
+  [ -x "$(command -v pre-commit)" ] || debian pre-commit
+  npm_tool prek '{"private": true, "dependencies": {"@j178/prek": "0.5.3"}}'
+  command_of prek prek
+}
+
+containers() { debian buildah debootstrap crun; }
+
+release() { go_tool github.com/goreleaser/goreleaser/v2 github.com/goreleaser/goreleaser/v2 v2.12.7; }
+
 [ $# -gt 0 ] || { sed -n '2,4s/^# //p' "$0"; exit 2; }
-mkdir -p "$BIN"
+mkdir -p "$BIN" "$NPM"
+exec 9>"$LAB_HOME/install.lock"
+flock 9 # two runs on one $LAB_HOME take turns
 for part in "$@"; do
-  case $part in net | act) "$part" ;; *) die "no such part: $part" ;; esac
+  case $part in net | act | node24 | lint | gitlab | precommit | containers | release) "$part" ;; *) die "no such part: $part" ;; esac
 done
 say "installed $*: the tools are in $BIN"
