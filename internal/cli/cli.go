@@ -130,6 +130,9 @@ type program struct {
 	front   *front.Front
 	// shellLines is true when stdout is evaluated by a shell, which has to fail with us.
 	shellLines bool
+	// outputs are the further reports, exported what was given to their env.
+	outputs  outputs
+	exported []inject.Change
 	// reported is true when the report has shown the error already.
 	reported bool
 }
@@ -186,7 +189,7 @@ func (m *program) client() *http.Client {
 // flags adds the flags of the table of settings, without those that mean nothing to the command.
 func flags(cmd *cobra.Command, without ...string) {
 	for _, s := range config.Settings() {
-		if s.Flag != "" && !slices.Contains(without, s.Name) {
+		if s.Flag != "" && s.Name != "output" && !slices.Contains(without, s.Name) { // which may be repeated
 			doc := s.Doc
 			if s.Default != "" {
 				doc += " (default " + s.Default + ")"
@@ -216,10 +219,18 @@ func known(format string) error {
 func (m *program) setup() *cobra.Command {
 	cmd := &cobra.Command{Use: "setup [DIR]", Short: "Detect, choose, decide, and set up the tools for what follows", Args: cobra.MaximumNArgs(1),
 		Example: `  eval "$(goproxy-action setup)"      # this shell
+  goproxy-action setup --output env=FILE && . FILE
   goproxy-action setup --mode audit   # report what enforce would do`}
 	flags(cmd)
 	m.reports(cmd, func(ctx context.Context, p run.Process, format string) (report.Outcome, error) {
-		if m.shellLines = m.front.Name == "shell" && format != "json"; m.front.Name == "shell" && !m.shellLines {
+		terminal, file := m.front.SaveState == nil, m.outputs.file(formatEnv)
+		m.shellLines = terminal && format != "json" && file == ""
+		switch {
+		case file != "":
+			if err := m.exportTo(file); err != nil {
+				return report.Outcome{Command: "setup"}, err
+			}
+		case terminal && !m.shellLines:
 			m.front.Export, m.front.Where = nil, "nowhere: with --format json they are only shown"
 		}
 		return p.Setup(ctx)
@@ -254,13 +265,16 @@ func (m *program) detect() *cobra.Command {
 
 // reports makes a command of what ends in an outcome.
 func (m *program) reports(cmd *cobra.Command, do func(ctx context.Context, p run.Process, format string) (report.Outcome, error)) {
-	f := format(cmd)
+	f, further := format(cmd), outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := known(*f); err != nil {
 			return err
 		}
 		p, err := m.begin(cmd, args)
 		if err != nil {
+			return err
+		}
+		if m.outputs, err = parseOutputs(cmd.Name(), *further, m.front.Input); err != nil {
 			return err
 		}
 		o, err := do(cmd.Context(), p, *f)

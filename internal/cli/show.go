@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/inject"
@@ -11,6 +12,15 @@ import (
 // show renders an outcome: results on stdout, except where stdout is evaluated by a shell or read by the runner.
 func (m *program) show(o report.Outcome, format string, err error) error {
 	o.Problem = err
+	if o.Version == "" {
+		o.Version = m.Version
+	}
+	if e := m.write(&o, err); e != nil {
+		if err == nil {
+			err = e
+		}
+		o.Problem = errors.Join(o.Problem, e)
+	}
 	if m.front.Annotate != nil {
 		m.front.Annotate(m.Stdout, o)
 	}
