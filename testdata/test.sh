@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test.sh [quick|bench]: all tests. Takes Go, Node, npm and git; the real ones take a network, and the hostile networks
-# take root (without it they say so and are left out).
+# test.sh [quick|long|bench]: all tests. Takes Go, Node, npm and git; the real ones take a network, and hostile networks
+# and container builds take root (without it they say so and are left out).
 #   quick   without the real ones
+#   long    what takes long instead: a whole release by goreleaser, golangci-lint
 #   bench   the benchmarks instead
 set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -25,19 +26,26 @@ part() {
 }
 
 case ${1:-all} in
-  all | quick) ;;
+  all | quick | long) ;;
   bench) exec go test -run '^$' -bench . -benchmem ./... ;;
-  *) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
+  *) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
 esac
 
 binary=$work/goproxy-action
-part vet go vet ./...
-part test go test ./...
-part launcher node --test cmd/launcher/
-part build env CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$binary" ./cmd/goproxy-action
+if [ "${1:-all}" = long ]; then
+  part release bash testdata/doors/release.sh long
+  part lint bash testdata/doors/lint.sh long
+else
+  part vet go vet ./... ./.github/release
+  part test go test ./... ./.github/release
+  part launcher node --test cmd/launcher/
+  part build env CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$binary" ./cmd/goproxy-action
+fi
 if [ "${1:-all}" = all ]; then
-  part real bash testdata/doors/real.sh "$binary"
-  part act bash testdata/doors/act.sh "$binary"
+  part lint bash testdata/doors/lint.sh
+  for door in real reports act launcher gitlab precommit release container; do
+    part "$door" bash "testdata/doors/$door.sh" "$binary"
+  done
   part network bash testdata/lab/network.sh "$binary"
 fi
 printf '\n%d passed, %d failed\n' "$passed" "$failed"

@@ -149,7 +149,7 @@ func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 		if w.Guarded != "" && len(w.InForce) > 0 {
 			return keep(w.Guarded)
 		}
-		choice.Why = why + "; " + nothing(w, list)
+		choice.Why = why + "; " + nothing(list)
 		return choice, nil
 	}
 	if asItIs && len(sources) == 1 && sources[0].row.Source.URL == first.row.Source.URL { // only the database's address changes
@@ -344,7 +344,7 @@ func failure(w Wish, rows []detect.Row) string {
 }
 
 // nothing says why no source is usable.
-func nothing(w Wish, list []answer) string {
+func nothing(list []answer) string {
 	if len(list) == 0 {
 		return "and no other source that policy accepts answers"
 	}

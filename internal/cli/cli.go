@@ -16,9 +16,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/org/goproxy-action/internal/config"
+	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/egress"
 	"github.com/org/goproxy-action/internal/front"
 	"github.com/org/goproxy-action/internal/front/github"
+	"github.com/org/goproxy-action/internal/front/gitlab"
 	"github.com/org/goproxy-action/internal/front/shell"
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/problem"
@@ -39,6 +41,8 @@ type Process struct {
 	Width                          int
 	// OS is runtime.GOOS.
 	OS string
+	// Executable names a file with this program's bytes.
+	Executable string
 	// Version is this program's, and Official the toolchains' default sources by ecosystem as the release was stamped.
 	Version  string
 	Official map[string]string
@@ -172,10 +176,16 @@ func (m *program) begin(cmd *cobra.Command, args []string) (run.Process, error) 
 		return "", false
 	}
 	var err error
-	if github.Detect(m.env) {
-		m.front, err = github.New(m.env, m.Stdout, m.Stderr, m.client(), m.Version)
-	} else {
+	switch {
+	case github.Detect(m.env):
+		m.front, err = github.New(ecosystem.Machine{Lookup: m.env, Environ: m.Environ, OS: m.OS}, m.Stdout, m.Stderr, m.client(), m.Version)
+	case gitlab.Detect(m.env):
+		m.front = gitlab.New(ecosystem.Machine{Lookup: m.env, Environ: m.Environ, OS: m.OS}, shell.New(m.env, m.Stdout))
+	default:
 		m.front = shell.New(m.env, m.Stdout)
+	}
+	if cmd.Name() != "setup" && err == nil {
+		m.front.Input = nil // those are of another action, such as one that runs commit hooks: our launcher starts setup
 	}
 	p.Front = m.front
 	return p, err

@@ -175,8 +175,7 @@ func (m *program) writeOutput(out output, data []byte) error {
 		mode = 0o600
 	}
 	if err := m.replace(out.file, data, mode); err != nil {
-		var at *fs.PathError
-		if errors.As(err, &at) {
+		if at, ok := errors.AsType[*fs.PathError](err); ok {
 			err = at.Err
 		}
 		return problem.New(problem.Usage, "--output "+out.format+"="+source.Plain(out.file, 200), "name a file in a directory that can be written, with no link on the way that leads out of the checkout",

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -145,9 +146,7 @@ func TestDeadProxyIsReplaced(t *testing.T) {
 	if g := after["GOPROXY"]; g != "https://official.test" && g != "https://goproxy.cn" {
 		t.Errorf("GOPROXY=%s", g)
 	}
-	for k, v := range after {
-		s.env[k] = v
-	}
+	maps.Copy(s.env, after)
 	if again := s.run("setup", "DIR"); again.code != 0 || again.stdout != "" {
 		t.Errorf("a second run changes something: %+v", again)
 	}
@@ -485,10 +484,8 @@ func TestPullRequestCannotWeakenItsGate(t *testing.T) {
 		s.write(s.env[name], "")
 	}
 	s.write(filepath.Join(temp, "event.json"), `{"number": 7, "pull_request": {"number": 7, "base": {"sha": "1111111111111111111111111111111111111111"}, "head": {"sha": "2222222222222222222222222222222222222222"}}, "repository": {"full_name": "o/r"}}`)
-	for k, v := range map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": filepath.Join(temp, "event.json"),
-		"GITHUB_REPOSITORY": "o/r", "RUNNER_TEMP": temp, "INPUT_TOKEN": "hush-token", "INPUT_DIRECTORY": s.dir} {
-		s.env[k] = v
-	}
+	maps.Copy(s.env, map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": filepath.Join(temp, "event.json"),
+		"GITHUB_REPOSITORY": "o/r", "RUNNER_TEMP": temp, "INPUT_TOKEN": "hush-token", "INPUT_DIRECTORY": s.dir})
 	config, err := os.ReadFile(filepath.Join(s.dir, ".goproxy/config.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -661,10 +658,8 @@ func TestReplaceOfAChange(t *testing.T) {
 	s.world.Serve("api.github.com", api)
 	temp := t.TempDir()
 	s.write(filepath.Join(temp, "event.json"), `{"pull_request": {"number": 7, "base": {"sha": "`+base+`"}, "head": {"sha": "`+head+`"}}, "number": 7}`)
-	for k, v := range map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": filepath.Join(temp, "event.json"),
-		"GITHUB_REPOSITORY": "o/r", "RUNNER_TEMP": temp, "INPUT_DIRECTORY": s.dir, "GITHUB_WORKSPACE": s.dir} {
-		s.env[k] = v
-	}
+	maps.Copy(s.env, map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": filepath.Join(temp, "event.json"),
+		"GITHUB_REPOSITORY": "o/r", "RUNNER_TEMP": temp, "GITHUB_WORKSPACE": s.dir})
 	mod, err := os.ReadFile(filepath.Join(s.dir, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
@@ -678,10 +673,10 @@ func TestReplaceOfAChange(t *testing.T) {
 	api.SetFile(base, "go.mod", old)
 	api.SetChanged(7, "README.md")
 	s.file("go.mod", old)
-	s.run("check").want(t, 0, []string{"warning MOD001"}, nil)
+	s.run("check", "DIR").want(t, 0, []string{"warning MOD001"}, nil)
 	api.SetChanged(7, "go.mod")
 	s.file("go.mod", old+"replace github.com/google/uuid => github.com/evil/uuid v1.6.0\n")
-	s.run("check").want(t, 1, []string{"error MOD001", "github.com/evil/uuid"}, nil)
+	s.run("check", "DIR").want(t, 1, []string{"error MOD001", "github.com/evil/uuid"}, nil)
 }
 
 func TestVersionAndCompletion(t *testing.T) {

@@ -264,17 +264,21 @@ func (e *Engine) checkSeverities() error {
 	return nil
 }
 
-// Rules are all rules that have METADATA with an id, by id.
+// Rules are all rules that have METADATA with an id, by id, with the severities that were asked for.
 func (e *Engine) Rules() []Rule {
-	return slices.SortedFunc(maps.Values(e.rules), func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
+	rules := slices.SortedFunc(maps.Values(e.rules), func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
+	for i, r := range rules {
+		rules[i].Severity = cmp.Or(e.severities[r.ID], r.Severity)
+	}
+	return rules
 }
 
 // Weakened says which rules report less gravely than they were written to, or not at all.
 func (e *Engine) Weakened() []string {
 	var out []string
 	for _, r := range e.Rules() {
-		if s, ok := e.severities[r.ID]; ok && slices.Index(levels, s) > slices.Index(levels, r.Severity) {
-			out = append(out, fmt.Sprintf("%s is %s instead of %s", r.ID, s, r.Severity))
+		if written := e.rules[r.ID].Severity; slices.Index(levels, r.Severity) > slices.Index(levels, written) {
+			out = append(out, fmt.Sprintf("%s is %s instead of %s", r.ID, r.Severity, written))
 		}
 	}
 	return out
@@ -401,8 +405,7 @@ func (e *Engine) blame() problem.Code {
 // explain turns an error of OPA into a Problem that names file, line and column. Where the place is no file of the
 // user's, it is our bug.
 func (e *Engine) explain(err error, op string) error {
-	var known *problem.Problem
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*problem.Problem](err); ok {
 		return known
 	}
 	var at *ast.Location

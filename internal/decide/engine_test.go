@@ -243,6 +243,11 @@ func TestSeverities(t *testing.T) {
 		if weak := e.Weakened(); (len(weak) == 1) != (severity != Error) {
 			t.Errorf("%s: weakened %q", severity, weak)
 		}
+		for _, r := range e.Rules() {
+			if r.ID == "GO009" && r.Severity != severity {
+				t.Errorf("%s: the rule says %s", severity, r.Severity)
+			}
+		}
 	}
 	for _, bad := range []map[string]string{{"GO999": Error}, {"GO009": "fatal"}, {"GO009": ""}} {
 		_, err := New(policy.FS(), Data{}, Options{Severities: bad})

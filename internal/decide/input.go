@@ -24,9 +24,9 @@ type Input struct {
 
 // Run says where and for what this runs.
 type Run struct {
-	// Front is "shell" or "github".
+	// Front is "shell", "github" or "gitlab".
 	Front string `json:"front"`
-	// Event is GitHub's name of it; empty elsewhere.
+	// Event is the host's name of it (GitHub's event, GitLab's pipeline source); empty elsewhere.
 	Event string `json:"event"`
 	// Base is "known" when the commit that a change is measured against could be read, "unknown" when there is one that
 	// could not be read, "none" when there is none.

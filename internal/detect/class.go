@@ -59,8 +59,7 @@ func Classify(rows []Row, proxies []Proxy) (Class, []string) {
 			officialCut = true
 		}
 	}
-	var evidence []string
-	evidence = each(ok)
+	evidence := each(ok)
 	// an answer through the proxy that the settings give is what the job will see
 	if len(proxied) > 0 && len(proxies) > 0 && inForceProxied(rows) {
 		return Proxied, append(evidence, each(filter(rows, func(r Row) bool { return !r.OK && r.Via == ViaDirect }))...)

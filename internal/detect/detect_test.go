@@ -67,10 +67,6 @@ func dialer(w *upstreamtest.World) *egress.Dialer {
 // The situations that a runner can be in: what is played, and the class that must come out.
 func TestClass(t *testing.T) {
 	t.Parallel()
-	type situation struct {
-		world *upstreamtest.World
-		env   []string
-	}
 	proxied := func(t *testing.T, w *upstreamtest.World, o upstreamtest.ForwardProxyOptions) []string {
 		return []string{"HTTPS_PROXY", w.ForwardProxy(t, o).URL()}
 	}

@@ -60,8 +60,7 @@ func (m *measurement) judge(report *Report) {
 			}
 			continue
 		}
-		var unknown x509.UnknownAuthorityError
-		if !errors.As(err, &unknown) {
+		if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); !unknown {
 			continue // expired, or another name: broken, which is not interception
 		}
 		if report.Intercepted != Yes {

@@ -254,8 +254,7 @@ func (m *measurement) fetch(client *http.Client, base string) Fetch {
 		request.Header.Set("User-Agent", m.UserAgent)
 		response, err := client.Do(request)
 		if err != nil {
-			var ue *url.Error
-			if errors.As(err, &ue) {
+			if ue, ok := errors.AsType[*url.Error](err); ok {
 				err = ue.Err // the address may hold credentials
 			}
 			return Response{}, err

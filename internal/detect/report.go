@@ -46,6 +46,7 @@ func (a Answer) Bool() *bool {
 	case No:
 		v := false
 		return &v
+	case NotKnown:
 	}
 	return nil
 }

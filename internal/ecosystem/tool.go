@@ -108,11 +108,24 @@ type Child struct {
 	// tools start others by it. Set is added to it.
 	Environ, Set []string
 	Checkout     string
+	// Hide are secrets beside those of the environment that what the tool says is shown without.
+	Hide []string
 }
 
 // Run starts the tool and waits. What it said is the end of its error stream, without the secrets of the environment and
 // fit for one line. The end of ctx is the end of all that the tool started.
 func (c Child) Run(ctx context.Context) (stdout []byte, said string, err error) {
+	cmd := c.command(ctx)
+	var out, errs tail
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("no answer in time: %w", context.Cause(ctx))
+	}
+	return out.end.Bytes(), c.Presentable(errs.text()), err
+}
+
+func (c Child) command(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.Exe, c.Args...)
 	cmd.Dir = c.Dir
 	for _, pair := range c.Environ {
@@ -122,21 +135,18 @@ func (c Child) Run(ctx context.Context) (stdout []byte, said string, err error) 
 		cmd.Env = append(cmd.Env, pair)
 	}
 	cmd.Env = append(append(cmd.Env, c.Set...), "PWD="+c.Dir)
-	var out, errs tail
-	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.WaitDelay = pipesStay
 	asGroup(cmd)
-	err = cmd.Run()
-	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("no answer in time: %w", context.Cause(ctx))
-	}
-	return out.end.Bytes(), c.Presentable(errs.text()), err
+	return cmd
 }
 
 var secretName = regexp.MustCompile(`(?i)token|secret|passw|_auth|api_?key|credential`)
 
 // Presentable is the end of a tool's words, fit for one line, without the secrets of the environment.
 func (c Child) Presentable(text string) string {
+	for _, s := range c.Hide {
+		text = strings.ReplaceAll(text, s, "***")
+	}
 	for _, pair := range c.Environ {
 		name, value, _ := strings.Cut(pair, "=")
 		var secrets []string

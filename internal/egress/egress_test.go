@@ -14,6 +14,7 @@ var one, two = netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"
 
 // A lost answer costs half a second and not the whole budget; an error is an answer.
 func TestRepeatedly(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		answer func(n int) bool // whether the nth question is answered
 		err    error
@@ -47,6 +48,7 @@ func TestRepeatedly(t *testing.T) {
 
 // A silent address has the next one tried beside it; the connection that loses is closed.
 func TestRace(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		closed := make(chan string, 2)
 		d := &Dialer{Dial: func(ctx context.Context, _, address string) (net.Conn, error) {

@@ -1,5 +1,5 @@
-// Package front is the shape of a host that this program runs in: GitHub Actions, a terminal. A capability that is nil
-// is not available there, and the report says so; nothing is done silently.
+// Package front is the shape of a host that this program runs in: GitHub Actions, GitLab CI/CD, a terminal. A capability
+// that is nil is not available there, and the report says so; nothing is done silently.
 package front
 
 import (
@@ -12,7 +12,7 @@ import (
 
 // Front translates one host's variables, files and limits.
 type Front struct {
-	// Name is "shell" or "github".
+	// Name is "shell", "github" or "gitlab".
 	Name string
 	// Event is the host's name of what started the run; empty where it has none.
 	Event string

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/org/goproxy-action/internal/problem"
 )
@@ -146,8 +147,7 @@ func refuse(path, why string) error {
 // Undo says what takes the changes back in an environment: the variables to set again and those to unset. A variable
 // that somebody changed meanwhile is left alone and named in kept.
 func (j Journal) Undo(lookup func(string) (string, bool)) (set []Change, unset, kept []string) {
-	for i := len(j.Records) - 1; i >= 0; i-- {
-		r := j.Records[i]
+	for _, r := range slices.Backward(j.Records) {
 		now, has := lookup(r.Name)
 		switch {
 		case !has && !r.Had:

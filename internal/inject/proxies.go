@@ -59,7 +59,7 @@ func MergeNoProxy(list string, hosts []string) string {
 			out = append(out, entry)
 		}
 	}
-	for _, e := range strings.Split(list, ",") {
+	for e := range strings.SplitSeq(list, ",") {
 		add(e)
 	}
 	if slices.Contains(out, "*") {

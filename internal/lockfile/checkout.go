@@ -294,8 +294,7 @@ func kind(m fs.FileMode) string {
 
 // plain takes the path out of an error that the caller names already.
 func plain(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		if errors.Is(pe.Err, syscall.ELOOP) {
 			return errors.New("too many symbolic links")
 		}

@@ -80,8 +80,7 @@ func CodeOf(err error) Code {
 		}
 		return worst
 	}
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p.Code
 	}
 	return Bug

@@ -54,11 +54,9 @@ func Annotations(o Outcome) []Annotation {
 
 // annotation has no level where the finding is not to be shown.
 func (l line) annotation(mode string) Annotation {
-	a := Annotation{Title: "goproxy-action " + plain(l.ID), Message: withFix(plain(l.text())+l.more(), l.Fix)}
+	a := Annotation{Title: "goproxy-action " + plain(l.ID), Message: l.remark()}
 	if filepath.IsLocal(l.File) {
 		a.File, a.Line, a.Column = bounded(l.File, 0), l.Line, l.Column
-	} else if l.File != "" {
-		a.Message = plain(l.place()) + ": " + a.Message
 	}
 	switch word := l.word(); {
 	case word == decide.Error, word == decide.StatusUnknown && l.Severity == decide.Error:
@@ -72,13 +70,6 @@ func (l line) annotation(mode string) Annotation {
 		a.Level = levelNotice
 	}
 	return a
-}
-
-func withFix(message, fix string) string {
-	if fix == "" {
-		return message
-	}
-	return message + "\nfix: " + plain(fix)
 }
 
 // capped sorts by level, and leaves of each what GitHub shows.

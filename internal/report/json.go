@@ -178,6 +178,11 @@ func JSON(w io.Writer, o Outcome) error {
 			jsonEnd
 		}{detected, planJSON(o), decisionJSON(o), injectionJSON(o), endJSON(o)}
 	}
+	return writeJSON(w, document)
+}
+
+// writeJSON writes a document for programs that a terminal and a runner's log can take as well.
+func writeJSON(w io.Writer, document any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -186,7 +186,7 @@ var linking = regexp.MustCompile(`(?i)[@#$]|://|www\.|gh-[0-9]|:.*:`)
 var (
 	entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "[", "&#91;", "]", "&#93;",
 		"`", "&#96;", "*", "&#42;", "_", "&#95;", "~", "&#126;", `\`, "&#92;", "!", "&#33;")
-	escapes = strings.NewReplacer("`", `\x60`, "|", `\x7c`, "<", `\x3c`, ">", `\x3e`)
+	escapes = strings.NewReplacer("`", `\x60`, "|", `\x7c`, "<", `\x3c`, ">", `\x3e`, "##[", `##\x5b`)
 )
 
 // prose is text that may hold a stranger's words, fit for a table, a list and a paragraph: one line, no markup, no

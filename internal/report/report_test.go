@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -79,6 +81,13 @@ func TestSituations(t *testing.T) {
 			}
 			checkLog(t, text)
 			checkPage(t, page)
+			for format, write := range formats {
+				out := render(t, func(w io.Writer) error { return write(w, o) })
+				checkFormat(t, format, out)
+				if slices.Contains(kept[name], format) {
+					golden(t, name, "report."+format, out)
+				}
+			}
 			if again := Markdown(o, 0); again != page {
 				t.Error("the page differs from one rendering to the next")
 			}
@@ -431,7 +440,7 @@ func TestJSONKeys(t *testing.T) {
 		if err := json.Unmarshal([]byte(render(t, func(w io.Writer) error { return JSON(w, situations()[situation]) })), &document); err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range strings.Fields(keys) {
+		for key := range strings.FieldsSeq(keys) {
 			has(t, document, key)
 		}
 	}
@@ -455,6 +464,14 @@ func TestMarkdownLimit(t *testing.T) {
 	for i := range 3000 {
 		o.Decision.Findings = append(o.Decision.Findings, decide.Finding{ID: fmt.Sprintf("CORP%d", i), Severity: decide.Error, Status: decide.Active,
 			Message: "has no integrity", Position: at(fmt.Sprintf("%d/package-lock.json", i), 1, 1)})
+	}
+	wordy := o
+	wordy.Decision = &decide.Decision{Verdict: decide.Deny, Findings: slices.Clone(o.Decision.Findings)}
+	for i := range wordy.Decision.Findings {
+		wordy.Decision.Findings[i].Subject = strings.Repeat("é", 3000)
+	}
+	if page := Markdown(wordy, 1<<20); len(page) > 1<<20 || len(page) < 1<<19 || !strings.Contains(page, "left out here") {
+		t.Errorf("%d bytes of what has several MiB", len(page))
 	}
 	for _, limit := range []int{1 << 20, 20_000, 2_000, 300, 100, 40, 5} {
 		page := Markdown(o, limit)
@@ -503,24 +520,41 @@ func TestAnnotations(t *testing.T) {
 	}
 }
 
+// hostile is an outcome in which strangers' words stand wherever they may.
+func hostile(a, b string) Outcome {
+	found := func(status, id, message, subject, file string, line int) decide.Finding {
+		return decide.Finding{ID: id, Severity: decide.Error, Status: status, Message: message, Subject: subject, Fix: a, Position: at(file, line, line)}
+	}
+	return Outcome{
+		Command: "setup", Version: b, Prefix: "a/", Where: b, Proof: a, Applied: true, Notes: []string{a, b}, NotAsked: []string{b}, Unavailable: []string{a},
+		Rules: []decide.Rule{{ID: "X1", Title: a, Description: b, Severity: decide.Error, Fix: a}, {ID: "X2", Title: b, Severity: decide.Note}, {ID: "X3", Severity: decide.Off}},
+		Detect: &detect.Report{Class: detect.Class("direct"), Intercepted: detect.Yes, Issuer: a, Evidence: []string{b},
+			Proxies: []detect.Proxy{{Scheme: "https", URL: a, Origin: b}}, Rows: []detect.Row{{Source: src(a, b, "", b), Via: "direct", Reason: a}}},
+		Plan: &choose.Plan{Choices: []choose.Choice{{Ecosystem: a, Why: b, Sources: []choose.Picked{{Source: src(b, a, "", a)}}}}},
+		Decision: &decide.Decision{Verdict: decide.Deny, Findings: []decide.Finding{
+			found(decide.Active, "X"+a, a, b, b, 1), found(decide.Active, "X1", b, a, "go.mod", 7), found(decide.StatusUnknown, "X1", a, b, "", 0),
+			found(decide.Mended, "X2", a, a, a, -1), found(waived, "X2", b, b, "/"+b, 0)}},
+		Changes: []inject.Change{{Name: a, Value: b, Shown: b, Why: a}, {Name: "A", Value: a, Shown: a}, {Name: "GIT_CONFIG_VALUE_0", Value: b, Shown: b}},
+		Problem: &problem.Problem{Code: problem.Usage, Op: a, Err: errors.New(b), Hint: a, Excerpt: b},
+	}
+}
+
 func FuzzRender(f *testing.F) {
 	for _, s := range []string{"left-pad@1.0.0", "a|b\n`c` <b> [x](y) @m #1", "::error::x", "##[error]", "\\", "`", "\\|", "- x", "1. x", "https://u:p@h/?token=x", "\u202e\xff\x00", ":a:", "  ", "$`x`$"} {
 		f.Add(s, s)
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
-		o := Outcome{
-			Command: "setup", Where: b, Proof: a, Applied: true, Notes: []string{a, b}, NotAsked: []string{b}, Unavailable: []string{a},
-			Detect: &detect.Report{Class: detect.Class("direct"), Intercepted: detect.Yes, Issuer: a, Evidence: []string{b},
-				Proxies: []detect.Proxy{{Scheme: "https", URL: a, Origin: b}}, Rows: []detect.Row{{Source: src(a, b, "", b), Via: "direct", Reason: a}}},
-			Plan:     &choose.Plan{Choices: []choose.Choice{{Ecosystem: a, Why: b, Sources: []choose.Picked{{Source: src(b, a, "", a)}}}}},
-			Decision: &decide.Decision{Verdict: decide.Deny, Findings: []decide.Finding{{ID: a, Severity: decide.Error, Status: decide.Active, Message: a, Subject: b, Fix: a, Position: at(b, 1, 1)}}},
-			Changes:  []inject.Change{{Name: a, Value: b, Shown: b, Why: a}},
-			Problem:  &problem.Problem{Code: problem.Usage, Op: a, Err: errors.New(b), Hint: a, Excerpt: b},
-		}
-		checkPage(t, Markdown(o, 0))
+		o := hostile(a, b)
+		page, doc := Markdown(o, 0), render(t, func(w io.Writer) error { return JSON(w, o) })
+		checkPage(t, page)
 		checkLog(t, render(t, func(w io.Writer) error { return Text(w, o, Style{Color: true, Width: 40}) }))
-		checkLog(t, Line(o))
-		if !json.Valid([]byte(render(t, func(w io.Writer) error { return JSON(w, o) }))) {
+		for _, text := range []string{page, doc, Line(o), render(t, func(w io.Writer) error { return Text(w, o, Style{}) })} {
+			checkLog(t, text)
+			if !utf8.ValidString(text) || strings.ContainsAny(text, "\x1b\r\u202e\u200b") {
+				t.Errorf("a character that deceives a terminal: %q", text)
+			}
+		}
+		if !json.Valid([]byte(doc)) {
 			t.Error("no JSON")
 		}
 		for _, limit := range []int{10, 200, 1000} {
@@ -528,6 +562,11 @@ func FuzzRender(f *testing.F) {
 				t.Errorf("%d bytes, at most %d allowed", n, limit)
 			}
 		}
-		Annotations(o)
+		for _, a := range Annotations(o) {
+			checkLog(t, a.Title+"\n"+a.Message)
+			if !utf8.ValidString(a.File+a.Title+a.Message) || strings.ContainsAny(a.File+a.Title+a.Message, "\x1b\r") || len(a.Title) > 255 || len(a.Message) > 4000 {
+				t.Errorf("annotation %+v", a)
+			}
+		}
 	})
 }

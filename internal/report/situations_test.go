@@ -36,6 +36,23 @@ func at(file string, line, column int) lockfile.Position {
 	return lockfile.Position{File: file, Line: line, Column: column}
 }
 
+// asked are rules as the policy describes them, and one of a user's that says nothing of itself.
+func asked(ids ...string) []decide.Rule {
+	all := map[string]decide.Rule{
+		"GO002":   {ID: "GO002", Title: "Pattern for private modules takes in public ones", Description: "What matches GOPRIVATE is neither asked of a proxy nor checked.", Severity: decide.Warning, Fix: "name your own organisation"},
+		"GO004":   {ID: "GO004", Title: "GOPROXY holds what is no address", Description: "The go command ends at it.", Severity: decide.Error, Fix: "remove it"},
+		"LCK003":  {ID: "LCK003", Title: "Locked package has no integrity", Description: "Nothing proves what comes over the net.", Severity: decide.Error, Fix: "install it again"},
+		"LCK006":  {ID: "LCK006", Title: "Locked package is old", Severity: decide.Off},
+		"SRC003":  {ID: "SRC003", Title: "Source has an address that is not allowed", Severity: decide.Error},
+		"CORP001": {ID: "CORP001", Severity: decide.Error},
+	}
+	var out []decide.Rule
+	for _, id := range ids {
+		out = append(out, all[id])
+	}
+	return out
+}
+
 // situations are outcomes named after what a runner may find; each is rendered in each format.
 func situations() map[string]Outcome {
 	return map[string]Outcome{
@@ -53,6 +70,7 @@ func situations() map[string]Outcome {
 		},
 		"restrictedSwitched": {
 			Command: "setup", Dir: ".", Duration: 2900 * msec, Where: "for the following steps of this job", Applied: true,
+			Version: "1.2.3", Rules: asked("GO002", "GO004", "LCK006"),
 			Detect: &detect.Report{Class: detect.Restricted, Intercepted: detect.No, Duration: 2510 * msec,
 				Rows: []detect.Row{
 					{Source: goOfficial, Via: detect.ViaDirect, Reason: "no connection within 2.5 s", Fault: detect.DialFault, Name: 3 * msec, IPs: []string{"192.0.2.1"}},
@@ -71,6 +89,7 @@ func situations() map[string]Outcome {
 		},
 		"proxiedWithAuth": {
 			Command: "setup", Dir: ".", Duration: 640 * msec, Where: "for the following steps of this job", Applied: true,
+			Rules: asked("GO002"),
 			Detect: &detect.Report{Class: detect.Proxied, Intercepted: detect.NotKnown, Duration: 420 * msec,
 				Proxies:  []detect.Proxy{{Scheme: "https", URL: "http://ci:hunter2@proxy.corp.test:3128", Origin: "HTTPS_PROXY"}},
 				Rows:     []detect.Row{{Source: withLogin, Via: detect.ViaProxy, OK: true, Content: detect.Yes, ChecksumDB: detect.No, Connect: 2 * msec, TLS: 30 * msec, FirstByte: 95 * msec}},
@@ -86,6 +105,7 @@ func situations() map[string]Outcome {
 		},
 		"interceptedDenied": {
 			Command: "setup", Dir: ".", Duration: 380 * msec,
+			Prefix: "services/my api/", Rules: asked("LCK003", "SRC003"),
 			Detect: &detect.Report{Class: detect.Direct, Intercepted: detect.Yes, Issuer: "CN=Corp Inspection CA", SPKI: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
 				Duration: 60 * msec, Rows: []detect.Row{okRow(npmOfficial, detect.ViaDirect, detect.NotKnown)}},
 			Plan: &choose.Plan{Choices: []choose.Choice{{Ecosystem: source.NPM, Kept: true, Why: "it answers",
@@ -97,6 +117,7 @@ func situations() map[string]Outcome {
 		},
 		"offline": {
 			Command: "setup", Dir: ".", Duration: 3100 * msec,
+			Version: "1.2.3", Rules: asked("SRC003", "GO004"),
 			Detect: &detect.Report{Class: detect.Offline, Duration: 3000 * msec,
 				Rows:     []detect.Row{{Source: goOfficial, Via: detect.ViaDirect, Reason: "the name has no address", Fault: detect.NameFault}},
 				Evidence: []string{"no source answered"}},
@@ -114,6 +135,7 @@ func situations() map[string]Outcome {
 		},
 		"hostileNames": {
 			Command: "check", Dir: ".", Duration: 58 * msec,
+			Rules: asked("CORP001"),
 			Decision: &decide.Decision{Verdict: decide.Deny, Mode: decide.Enforce, Counts: decide.Counts{Packages: 4, Errors: 4},
 				Findings: []decide.Finding{
 					{ID: "LCK001", Severity: decide.Error, Status: decide.Active, Message: "comes from a host that is not trusted", Fix: "run `npm install` against your registry",

@@ -225,7 +225,7 @@ func (p *page) paint(word string) string {
 // width counts characters, without the sequences that paint them.
 func width(s string) int {
 	n := utf8.RuneCountInString(s)
-	if i := strings.Index(s, "\x1b["); i >= 0 {
+	if found := strings.Contains(s, "\x1b["); found {
 		n -= len("\x1b[31m") + len("\x1b[0m")
 	}
 	return n

@@ -2,14 +2,20 @@ package report
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/config"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/inject"
@@ -152,6 +158,77 @@ func (l line) place() string {
 		}
 	}
 	return p
+}
+
+// remark is what was found and its next step, for a place that shows the file itself; what lies outside of the checkout
+// is named.
+func (l line) remark() string {
+	text := withFix(plain(l.text())+l.more(), l.Fix)
+	if l.File != "" && !filepath.IsLocal(l.File) {
+		text = plain(l.place()) + ": " + text
+	}
+	if l.Status == decide.StatusUnknown {
+		text = "not answered: " + text
+	}
+	return text
+}
+
+// group is what the rules of one room of the policy begin with: lck for LCK001.
+func group(id string) string { return strings.ToLower(strings.TrimRight(plain(id), "0123456789-_")) }
+
+func withFix(message, fix string) string {
+	if fix == "" {
+		return message
+	}
+	return message + "\nfix: " + plain(fix)
+}
+
+// grade is the severity in a report that others act upon: in audit mode nothing is an error.
+func (l line) grade(mode string) string {
+	if l.Severity == decide.Error && mode == decide.Audit {
+		return decide.Warning
+	}
+	return l.Severity
+}
+
+// excused is true for what does not count: the plan overrides it, or somebody has taken it upon himself.
+func (l line) excused() bool { return l.Status == decide.Mended || l.Status == waived }
+
+// lines are the findings one by one, the gravest first and otherwise as they come.
+func lines(d *decide.Decision) []line {
+	if d == nil {
+		return nil
+	}
+	all := make([]line, len(d.Findings))
+	for i, f := range d.Findings {
+		all[i].Finding = f
+	}
+	slices.SortStableFunc(all, func(a, b line) int { return a.rank() - b.rank() })
+	return all
+}
+
+// file is where a finding stands, from the root of the repository. What stands on no file of it gets the configuration,
+// since there is no remark without a file; ok is false then, and the line is 1.
+func (o Outcome) file(l line) (name string, row int, ok bool) {
+	if filepath.IsLocal(l.File) {
+		return path.Join(o.Prefix, redact(l.File)), max(l.Line, 1), true
+	}
+	return path.Join(o.Prefix, config.File), 1, false
+}
+
+var numbers = regexp.MustCompile(`[0-9]+`)
+
+// fingerprints know a finding again in a later run. Into one go the rule, the file, the subject, and the message without
+// its subject and its numbers, which count, measure or name lines; not the line and the column, which move, nor how the
+// finding counts. Equal ones are numbered in their order.
+type fingerprints map[string]int
+
+func (seen fingerprints) of(l line, file string) string {
+	text := numbers.ReplaceAllString(strings.ReplaceAll(redact(l.Message), redact(l.Subject), ""), "#")
+	sum := sha256.Sum256([]byte(strings.Join([]string{l.ID, file, redact(l.Subject), text}, "\x00")))
+	key := hex.EncodeToString(sum[:16])
+	seen[key]++
+	return key + ":" + strconv.Itoa(seen[key])
 }
 
 // blocks gathers the findings by rule, severity and status, the gravest first. Entries of one lock file with the same

@@ -85,7 +85,7 @@ func (p Process) Detect(ctx context.Context) (report.Outcome, error) {
 func (p Process) Restore(print func(set []inject.Change, unset []string) error) (report.Outcome, error) {
 	start := time.Now()
 	o := report.Outcome{Command: "restore"}
-	path := ""
+	var path string
 	if p.Front.State != nil {
 		path = p.Front.State("journal")
 	} else {

@@ -160,6 +160,9 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 		}
 		changed, err = j.atBase(ctx, base, append(slices.Clone(names), path.Base(file.V)), file.V)
 	}
+	if problem.CodeOf(err) == problem.Security {
+		return err // a forged commit, whatever the mode
+	}
 	if err != nil {
 		j.baseSaid = "unknown"
 		if j.Front.Untrusted {

@@ -200,6 +200,7 @@ func verdict(d decide.Decision) error {
 	case decide.Failed:
 		return problem.New(problem.Unanswered, "policy", "make the sources reachable, or lower the rule's severity in the configuration",
 			"a rule of severity error could not be answered")
+	case decide.Deny, decide.Undecided: // what nobody decided is denied
 	}
 	n := "1 error"
 	if d.Counts.Errors != 1 {
@@ -223,11 +224,15 @@ func (j *job) usable(plan choose.Plan, seen detect.Report) error {
 	return nil
 }
 
+// withheld is how variables begin that a host gives to this step alone, or that hold its credentials.
+var withheld = []string{"INPUT_", "STATE_", "ACTIONS_", "GITHUB_TOKEN=", "GH_TOKEN=",
+	"CI_JOB_TOKEN=", "CI_JOB_JWT", "CI_REPOSITORY_URL=", "CI_REGISTRY_PASSWORD=", "CI_DEPLOY_PASSWORD=", "CI_DEPENDENCY_PROXY_PASSWORD="}
+
 // prove makes one real look-up for each ecosystem that the changes concern.
 func (j *job) prove(ctx context.Context, changes []inject.Change) (string, error) {
 	// the tools that prove have no use for what the host gives to this step alone
 	environ := slices.DeleteFunc(slices.Clone(j.Environ), func(v string) bool {
-		return slices.ContainsFunc([]string{"INPUT_", "STATE_", "ACTIONS_", "GITHUB_TOKEN=", "GH_TOKEN="}, func(p string) bool { return strings.HasPrefix(v, p) })
+		return slices.ContainsFunc(withheld, func(p string) bool { return strings.HasPrefix(v, p) })
 	})
 	concerned := map[string]bool{}
 	for _, c := range changes {

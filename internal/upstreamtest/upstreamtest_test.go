@@ -238,7 +238,7 @@ func TestWorld(t *testing.T) {
 	}
 	for addr, want := range fails {
 		ctx := t.Context()
-		if want == context.DeadlineExceeded {
+		if errors.Is(want, context.DeadlineExceeded) {
 			ctx = soon(t)
 		}
 		var op *net.OpError
@@ -338,17 +338,17 @@ func TestFaults(t *testing.T) {
 		"quick":    {Slow(0, body), nil, "module x\n"},
 	} {
 		ctx := t.Context()
-		if c.want == context.DeadlineExceeded {
+		if errors.Is(c.want, context.DeadlineExceeded) {
 			ctx = soon(t)
 		}
 		if _, got, err := fetch(ctx, c.h); !errors.Is(err, c.want) || string(got) != c.got {
 			t.Errorf("%s: got %q, %v; want %q, %v", name, got, err, c.got, c.want)
 		}
 	}
-	if resp, page, err := fetch(t.Context(), CaptivePortal()); err != nil || resp.StatusCode != 200 || !bytes.Contains(page, []byte("<html>")) {
+	if resp, page, err := fetch(t.Context(), CaptivePortal()); err != nil || resp.StatusCode != http.StatusOK || !bytes.Contains(page, []byte("<html>")) {
 		t.Errorf("captive portal: %v %q %v", resp, page, err)
 	}
-	if resp, _, err := fetch(t.Context(), RedirectPortal("http://portal.test/")); err != nil || resp.StatusCode != 302 || resp.Header.Get("Location") != "http://portal.test/" {
+	if resp, _, err := fetch(t.Context(), RedirectPortal("http://portal.test/")); err != nil || resp.StatusCode != http.StatusFound || resp.Header.Get("Location") != "http://portal.test/" {
 		t.Errorf("redirect portal: %v %v", resp, err)
 	}
 
@@ -441,7 +441,7 @@ func TestGitHubAPI(t *testing.T) {
 	if code, _ := get(t, client(t), base+"/pulls/7/files"); code != http.StatusUnauthorized {
 		t.Errorf("without a token: %d", code)
 	}
-	if resp, body := call("/contents/web/.npmrc?ref=c0ffee", "application/vnd.github.raw+json"); resp.StatusCode != 200 || body != content {
+	if resp, body := call("/contents/web/.npmrc?ref=c0ffee", "application/vnd.github.raw+json"); resp.StatusCode != http.StatusOK || body != content {
 		t.Errorf("raw: %d %q", resp.StatusCode, body)
 	}
 	var file struct {

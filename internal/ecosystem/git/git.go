@@ -1,4 +1,5 @@
-// Package git knows how git is told about a proxy without touching a file: by GIT_CONFIG_COUNT.
+// Package git knows how git is told about a proxy without touching a file, by GIT_CONFIG_COUNT, and how files of a
+// commit are read without believing the checkout.
 package git
 
 import (
@@ -9,6 +10,9 @@ import (
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
 )
+
+// maxConfig is how many settings are read of GIT_CONFIG_COUNT; nobody passes a hundred.
+const maxConfig = 1000
 
 // Changes append one setting to git's configuration by the environment, at the next free index: requests to server go
 // through proxy, whatever the user's and the system's gitconfig say. What a workflow passes this way already is kept.
@@ -25,7 +29,7 @@ func Changes(lookup func(string) (string, bool), server, proxy, why string) ([]i
 	key := fmt.Sprintf("http.https://%s/.proxy", loc.HostPort())
 	count := 0
 	if raw, _ := lookup("GIT_CONFIG_COUNT"); raw != "" {
-		if count, err = strconv.Atoi(raw); err != nil || count < 0 || count > 1000 {
+		if count, err = strconv.Atoi(raw); err != nil || count < 0 || count > maxConfig {
 			return nil, problem.New(problem.Usage, "GIT_CONFIG_COUNT", "set it to the number of GIT_CONFIG_KEY_n variables, or remove it",
 				"%q is no count", source.Plain(raw, 20))
 		}

@@ -247,7 +247,7 @@ func (v *view) trusted(path string) bool {
 
 // reason takes the path out of an error whose message names it already.
 func reason(err error) error {
-	if pe, ok := err.(*os.PathError); ok {
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
 		return pe.Err
 	}
 	return err

@@ -32,7 +32,7 @@ const maxPackages = 500_000
 // The entries point into the file's data, which must not change any more. The error is a *problem.Problem of code Usage.
 func ParseLock(file lockfile.File) ([]lockfile.Entry, error) {
 	// a copy would cost a sixth of the time
-	text := strings.TrimPrefix(unsafe.String(unsafe.SliceData(file.Data), len(file.Data)), "\ufeff")
+	text := strings.TrimPrefix(unsafe.String(unsafe.SliceData(file.Data), len(file.Data)), "\ufeff") //nolint:gosec // the bytes are never written again
 	s := &scanner{text: text, file: file, line: 1}
 	entries := s.lock()
 	if s.err != nil {
@@ -279,19 +279,18 @@ func (s *scanner) skip() bool {
 	case c == '-' || c >= '0' && c <= '9':
 		return s.number()
 	}
-	_, ok := s.word()
-	return ok
+	return s.word()
 }
 
 // word reads true, false or null.
-func (s *scanner) word() (string, bool) {
+func (s *scanner) word() bool {
 	for _, w := range [...]string{"true", "false", "null"} {
 		if strings.HasPrefix(s.text[s.i:], w) {
 			s.i += len(w)
-			return w, true
+			return true
 		}
 	}
-	return "", s.unexpected("a value")
+	return s.unexpected("a value")
 }
 
 func (s *scanner) number() bool {
@@ -447,7 +446,7 @@ func (s *scanner) field(f *field, key string) bool {
 	case '"':
 		f.text, ok = s.str()
 	case 't', 'f', 'n':
-		_, ok = s.word()
+		ok = s.word()
 	default:
 		ok = s.fail("holds no string as %q", key)
 	}

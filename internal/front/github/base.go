@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 
 	gh "github.com/google/go-github/v60/github"
 
+	"github.com/org/goproxy-action/internal/ecosystem/git"
 	"github.com/org/goproxy-action/internal/front"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
@@ -40,7 +42,7 @@ const (
 	pullFiles = 1000
 )
 
-const wantPermissions = "give the job permissions: contents: read, pull-requests: read, or set the input token"
+const wantPermissions = "give the job permissions: contents: read, pull-requests: read, or set the input token, or let actions/checkout fetch the base commit (fetch-depth: 0)"
 
 var (
 	commit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
@@ -73,7 +75,9 @@ type span struct {
 	number     int
 }
 
-// base returns what finds the base commit; nil where the event has none.
+// base returns what finds the base commit; nil where the event has none. The checkout's own objects are asked first, the
+// API where they lack the commit or cannot be read. Objects that are not what their hash says are the end: whoever wrote
+// them meant to be believed.
 func (h host) base(address *url.URL, token string, client *http.Client, agent string) func(context.Context) (*front.Base, error) {
 	name := h.context.EventName
 	if !strings.HasPrefix(name, "pull_request") && name != "merge_group" && name != "push" {
@@ -87,14 +91,38 @@ func (h host) base(address *url.URL, token string, client *http.Client, agent st
 		if err != nil {
 			return nil, err
 		}
-		owner, repo := h.context.Repo()
-		for _, w := range []string{owner, repo} {
-			if !word.MatchString(w) || strings.Trim(w, ".") == "" {
-				return nil, problem.New(problem.Usage, "GITHUB_REPOSITORY", "leave it as the runner sets it", "is not of the form owner/name")
+		reach := sync.OnceValues(func() (*api, error) {
+			owner, repo := h.context.Repo()
+			for _, w := range []string{owner, repo} {
+				if !word.MatchString(w) || strings.Trim(w, ".") == "" {
+					return nil, problem.New(problem.Usage, "GITHUB_REPOSITORY", "leave it as the runner sets it", "is not of the form owner/name")
+				}
 			}
+			a := newAPI(address, token, client, agent)
+			a.owner, a.repo, a.base = owner, repo, s.base
+			return a, nil
+		})
+		if c, err := h.local(ctx, s.base); err == nil {
+			// a clone may lack files of the commits that it has (input filter of actions/checkout)
+			read := func(ctx context.Context, name string) ([]byte, error) {
+				data, err := c.Read(ctx, name)
+				if errors.Is(err, git.ErrMissing) {
+					a, err := reach()
+					if err != nil {
+						return nil, err
+					}
+					return a.read(ctx, name)
+				}
+				return data, err
+			}
+			return &front.Base{Commit: s.base, Read: read, Close: c.Close}, nil
+		} else if problem.CodeOf(err) == problem.Security {
+			return nil, err
 		}
-		a := newAPI(address, token, client, agent)
-		a.owner, a.repo, a.base = owner, repo, s.base
+		a, err := reach()
+		if err != nil {
+			return nil, err
+		}
 		ctx, cancel := context.WithDeadline(ctx, a.deadline)
 		defer cancel()
 		changed, err := a.changed(ctx, s)
@@ -103,6 +131,27 @@ func (h host) base(address *url.URL, token string, client *http.Client, agent st
 		}
 		return &front.Base{Commit: s.base, Changed: changed, Read: a.read}, nil
 	}
+}
+
+// local opens a commit from the objects of the repository that the checkout lies in: that of the directory with .git
+// which is the nearest on the way up to the workspace.
+func (h host) local(ctx context.Context, sha string) (*git.Commit, error) {
+	workspace := absolute(h.getenv("GITHUB_WORKSPACE"))
+	dir := h.directory
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(workspace, dir)
+	}
+	for rel, err := filepath.Rel(workspace, dir); workspace != "" && err == nil && filepath.IsLocal(rel); rel = filepath.Dir(rel) {
+		dir = filepath.Join(workspace, rel)
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			r := git.Repository{Machine: h.machine, Dir: dir, Fence: workspace, Temp: absolute(h.getenv("RUNNER_TEMP"))}
+			return r.Commit(ctx, sha, "")
+		}
+		if rel == "." {
+			break
+		}
+	}
+	return nil, git.ErrMissing
 }
 
 // spanOf reads the event's payload. A push of a new branch has no base; every other event here has one.
@@ -211,11 +260,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.token != "" && r.URL.Scheme == t.root.Scheme && r.URL.Host == t.root.Host {
 		r.Header.Set("Authorization", "Bearer "+t.token)
 	}
-	next := t.next
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	resp, err := next.RoundTrip(r)
+	resp, err := t.next.RoundTrip(r)
 	if err == nil {
 		resp.Body = struct {
 			io.Reader

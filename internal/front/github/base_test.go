@@ -100,7 +100,7 @@ func baseOf(t *testing.T, name, payload string, answers map[string]http.HandlerF
 	p := &played{answers: answers}
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
-	f, err := New(lookup(map[string]string{"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": file(t, payload), "GITHUB_REPOSITORY": "org/repo",
+	f, err := New(machine(map[string]string{"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": file(t, payload), "GITHUB_REPOSITORY": "org/repo",
 		"GITHUB_API_URL": server.URL, "INPUT_TOKEN": token}), &strings.Builder{}, &strings.Builder{}, server.Client(), "test")
 	if err != nil {
 		t.Fatal(err)
@@ -297,7 +297,7 @@ func TestTokenStaysHome(t *testing.T) {
 		sent = append(sent, r.Header.Get("Authorization"))
 		return nil, errors.New("refused")
 	})}
-	plain, err := New(lookup(map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": file(t, pullEvent), "GITHUB_REPOSITORY": "org/repo",
+	plain, err := New(machine(map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": file(t, pullEvent), "GITHUB_REPOSITORY": "org/repo",
 		"GITHUB_API_URL": "http://ghe.test/api/v3", "GITHUB_TOKEN": token}), &strings.Builder{}, &strings.Builder{}, client, "test")
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	actions "github.com/sethvargo/go-githubactions"
 
+	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/front"
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/problem"
@@ -34,18 +35,21 @@ func Detect(lookup func(string) (string, bool)) bool {
 
 // host is the step we are in.
 type host struct {
+	machine        ecosystem.Machine
 	getenv         func(string) string
 	context        *actions.GitHubContext
 	stdout, stderr io.Writer
 	// masked are the lines that the runner hides already; each is told once. New makes it, and copies of the host share it.
 	masked map[string]bool
+	// directory is the input of this name: the checkout, absolute or as seen from the workspace.
+	directory string
 }
 
-// New returns the front of the step that lookup describes. Commands to the runner go to stdout. httpClient asks GitHub's
-// API and is not changed; nil means that the base commit is not available. The error is a Problem for an API address
-// that is none.
-func New(lookup func(string) (string, bool), stdout, stderr io.Writer, httpClient *http.Client, version string) (*front.Front, error) {
-	h := host{stdout: stdout, stderr: stderr, masked: map[string]bool{}, getenv: func(name string) string { v, _ := lookup(name); return v }}
+// New returns the front of the step that the machine's environment describes. Commands to the runner go to stdout.
+// httpClient, which has a Transport, asks GitHub's API and is not changed; nil means that the base commit is not
+// available. The error is a Problem for an API address that is none.
+func New(m ecosystem.Machine, stdout, stderr io.Writer, httpClient *http.Client, version string) (*front.Front, error) {
+	h := host{machine: m, stdout: stdout, stderr: stderr, masked: map[string]bool{}, getenv: func(name string) string { v, _ := m.Lookup(name); return v }}
 	action := actions.New(actions.WithWriter(stdout), actions.WithGetenv(func(name string) string {
 		if name == "GITHUB_EVENT_PATH" { // the library would read it whole, whatever it is
 			return ""
@@ -93,6 +97,7 @@ func New(lookup func(string) (string, bool), stdout, stderr io.Writer, httpClien
 		if !ok {
 			token = h.getenv("GITHUB_TOKEN")
 		}
+		h.directory, _ = input("directory")
 		f.Base = h.base(api, token, httpClient, "goproxy-action/"+version)
 	}
 	return f, nil

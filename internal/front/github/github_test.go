@@ -16,6 +16,7 @@ import (
 	actions "github.com/sethvargo/go-githubactions"
 
 	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/front"
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/lockfile"
@@ -23,13 +24,18 @@ import (
 	"github.com/org/goproxy-action/internal/report"
 )
 
-func lookup(env map[string]string) func(string) (string, bool) {
-	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+// machine is a runner of which nothing is known but the environment.
+func machine(env map[string]string) ecosystem.Machine {
+	m := ecosystem.Machine{OS: runtime.GOOS, Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
+	for name, value := range env {
+		m.Environ = append(m.Environ, name+"="+value)
+	}
+	return m
 }
 
 func open(t *testing.T, env map[string]string, stdout io.Writer) *front.Front {
 	t.Helper()
-	f, err := New(lookup(env), stdout, io.Discard, http.DefaultClient, "test")
+	f, err := New(machine(env), stdout, io.Discard, &http.Client{Transport: http.DefaultTransport}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +95,7 @@ func parse(t *testing.T, text string) [][2]string {
 func TestDetect(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[string]bool{"true": true, "": false, "false": false, "1": false} {
-		if got := Detect(lookup(map[string]string{"GITHUB_ACTIONS": v})); got != want {
+		if got := Detect(machine(map[string]string{"GITHUB_ACTIONS": v}).Lookup); got != want {
 			t.Errorf("GITHUB_ACTIONS=%q is %v", v, got)
 		}
 	}
@@ -126,7 +132,7 @@ func TestFront(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"ftp://x.test", "::", "https:"} {
-		if _, err := New(lookup(map[string]string{"GITHUB_API_URL": address}), io.Discard, io.Discard, nil, ""); problem.CodeOf(err) != problem.Usage {
+		if _, err := New(machine(map[string]string{"GITHUB_API_URL": address}), io.Discard, io.Discard, nil, ""); problem.CodeOf(err) != problem.Usage {
 			t.Errorf("GITHUB_API_URL=%s is %v", address, err)
 		}
 	}

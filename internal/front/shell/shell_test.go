@@ -42,8 +42,7 @@ func TestExport(t *testing.T) {
 		{Name: "", Value: "x"}, {Name: "1A", Value: "x"}, {Name: "A;id", Value: "x"}, {Name: "A-B", Value: "x"}, {Name: "A\n", Value: "x"},
 	} {
 		err := f.Export([]inject.Change{{Name: "GOPROXY", Value: "off"}, c})
-		var p *problem.Problem
-		if !errors.As(err, &p) {
+		if _, ok := errors.AsType[*problem.Problem](err); !ok {
 			t.Errorf("%q=%q: %v is no problem", c.Name, c.Value, err)
 		}
 		if out.Len() > 0 {
