@@ -2,7 +2,7 @@
 # test.sh [quick|long|bench]: all tests. Takes Go, Node, npm and git; the real ones take a network, and hostile networks
 # and container builds take root (without it they say so and are left out).
 #   quick   without the real ones
-#   long    what takes long instead: a whole release by goreleaser, golangci-lint
+#   long    what takes long instead: a whole release by goreleaser, images for two platforms, golangci-lint
 #   bench   the benchmarks instead
 set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -35,6 +35,7 @@ binary=$work/goproxy-action
 if [ "${1:-all}" = long ]; then
   part release bash testdata/doors/release.sh long
   part lint bash testdata/doors/lint.sh long
+  part container bash testdata/doors/container.sh long
 else
   part vet go vet ./... ./.github/release
   part test go test ./... ./.github/release

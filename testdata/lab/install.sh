@@ -104,7 +104,7 @@ precommit() {
   command_of prek prek
 }
 
-containers() { debian buildah debootstrap crun; }
+containers() { debian buildah; }
 
 release() { go_tool github.com/goreleaser/goreleaser/v2 github.com/goreleaser/goreleaser/v2 v2.12.7; }
 
