@@ -42,11 +42,15 @@ func system() cli.Process {
 			version = info.Main.Version
 		}
 	}
+	executable := "/proc/self/exe" // what runs, even where another file has taken its name
+	if runtime.GOOS != "linux" {
+		executable, _ = os.Executable() // "" cannot be opened, and the error says so
+	}
 	width, _, _ := term.GetSize(int(os.Stderr.Fd()))
 	return cli.Process{
 		Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
 		StdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())), StderrTerminal: term.IsTerminal(int(os.Stderr.Fd())), Width: width,
-		OS: runtime.GOOS, Version: version, Policies: policy.FS(),
+		OS: runtime.GOOS, Executable: executable, Version: version, Policies: policy.FS(),
 		Official: map[string]string{source.Go: officialGo, source.NPM: officialNPM},
 	}
 }

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# release.sh [long]: a release is made, rebuilt, verified and tampered with, all on this machine; nothing is published.
-# It takes Go, Node, npm, git and a network, builds for this platform and one other, and
+# release.sh [BINARY|long]: a release is made, rebuilt, verified and tampered with, all on this machine; nothing is
+# published. BINARY is a build of development, made here if it is not given. Takes Go, Node, npm, git and a network.
+# Builds for this platform and one other;
 #   long   for all, with a build cache of its own, and by goreleaser as the release's workflow does
 set -euo pipefail
 # shellcheck source=../lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
-case ${1:-} in '' | long) ;; *) sed -n '2,4s/^# //p' "$0"; exit 2 ;; esac
 
+devel=''
+case ${1:-long} in long) ;; *) devel=$(realpath "$1") ;; esac
 workplace
 server=
 finish() { [ -z "$server" ] || kill "$server" 2>/dev/null || true; erase "$work"; }
@@ -154,8 +156,8 @@ said "version --verify, another version's manifest" 4 "$version.*v0\.0\.2-test" 
 said "version --verify, no manifest but a page" 2 'no JSON object' "$program" version --verify --manifest "$tree/README.md"
 said "version --verify, offline" 3 "releases/download/$version/manifest.json" "${offline[@]}" "$program" version --verify
 said "version --verify, http" 2 'write https' "$program" version --verify --manifest http://example.test/manifest.json
-build_binary "$work/devel"
-said "version --verify, development" 2 '\-\-manifest' "${offline[@]}" "$work/devel" version --verify
+[ -n "$devel" ] || build_binary "${devel:=$work/devel}"
+said "version --verify, development" 2 '\-\-manifest' "${offline[@]}" "$devel" version --verify
 node -e '
   const [file] = process.argv.slice(1), body = require("fs").readFileSync(file)
   require("http").createServer((q, s) => q.url === "/manifest.json" ? s.end(body) : s.writeHead(404).end()).listen(0, "127.0.0.1", function () { console.log(this.address().port) })
@@ -225,6 +227,8 @@ export HTTPS_PROXY=http://127.0.0.1:1 HTTP_PROXY=http://127.0.0.1:1 GOFLAGS=-tag
 check "goreleaser" exits 0 "$goreleaser" release --clean --skip=publish,announce
 unset GOFLAGS
 number=${VERSION#v}
+said "check, all archives" 0 '^ok windows/arm64' bash -c "'$tool' check dist/*.gz dist/*.zip"
+check "check, all archives: two of each platform" same "$(grep -c '^ok ' "$work/out")" 16
 platforms=$(node -p 'Object.keys(JSON.parse(require("fs").readFileSync(process.argv[1])).binaries).join("\n")' "$manifest")
 check "eight platforms" same "$(wc -l <<<"$platforms" | tr -d ' ')" 8
 format_of() { # PLATFORM: what file says of its programs
@@ -273,7 +277,7 @@ check "the notes name commits, and not the release's own" lacks dist/CHANGELOG.m
 
 tamper "$manifest"
 said "goreleaser, another digest in the manifest" 1 'verify goproxy-action' env GOOS="${host%/*}" GOARCH="${host#*/}" "$goreleaser" build --clean --skip=validate --single-target
-git checkout -q main
+git checkout -q --force main
 check "goreleaser, a snapshot of development" exits 0 env GOOS="${host%/*}" GOARCH="${host#*/}" "$goreleaser" build --clean --snapshot --single-target
 check "goreleaser, a snapshot of development: nothing to compare with" has "$work/out" 'not compared'
 unset HTTPS_PROXY HTTP_PROXY GOPROXY

@@ -106,7 +106,9 @@ precommit() {
 
 containers() { debian buildah; }
 
-release() { go_tool github.com/goreleaser/goreleaser/v2 github.com/goreleaser/goreleaser/v2 v2.12.7; }
+# Not v2.12.7 or v2.13: klauspost/compress v1.18.1 is in them, which is retracted, and a third of our archives came out corrupt.
+# The ones after it want a newer Go than ours.
+release() { go_tool github.com/goreleaser/goreleaser/v2 github.com/goreleaser/goreleaser/v2 v2.12.5; }
 
 [ $# -gt 0 ] || { sed -n '2,4s/^# //p' "$0"; exit 2; }
 mkdir -p "$BIN" "$NPM"
