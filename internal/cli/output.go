@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -86,8 +85,10 @@ func parseOutputs(command string, flags []string, input func(string) (string, bo
 			return nil, problem.New(problem.Usage, from, "write FORMAT=FILE; formats of "+command+" are "+strings.Join(known, ", "), "%q names no format", source.Plain(g, 100))
 		case file == "" || strings.ContainsRune(file, 0):
 			return nil, problem.New(problem.Usage, from, "write "+format+"=FILE", "%q names no file", source.Plain(g, 100))
-		case slices.ContainsFunc(all, func(o output) bool { return filepath.Clean(o.file) == filepath.Clean(file) }):
+		case slices.ContainsFunc(all, func(o output) bool { return canonical(o.file) == canonical(file) }):
 			return nil, problem.New(problem.Usage, from, "give each report a file of its own", "%s is named twice", source.Plain(file, 100))
+		case (format == formatEnv || format == formatDotenv) && all.file(format) != "":
+			return nil, problem.New(problem.Usage, from, "name one file for "+format, "%s is asked for twice", format)
 		}
 		all = append(all, output{format, file})
 	}
@@ -104,11 +105,24 @@ func (all outputs) file(format string) string {
 	return ""
 }
 
+// canonical is one name for a file, whatever links its directory is reached by.
+func canonical(file string) string {
+	if abs, err := filepath.Abs(file); err == nil {
+		file = abs
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(file)); err == nil {
+		file = filepath.Join(dir, filepath.Base(file))
+	}
+	return file
+}
+
 // exportTo makes Export write the lines for a shell to a file as well, which is the only way out of a terminal's front
 // then. Until the run has ended well, a shell that reads the file fails.
 func (m *program) exportTo(file string) error {
-	if err := m.writeEnv(file, nil, problem.Bug); err != nil {
-		return err
+	if m.stream(file) == nil {
+		if err := m.writeEnv(file, nil, problem.Bug); err != nil {
+			return err
+		}
 	}
 	export := m.front.Export
 	if m.front.SaveState == nil {
@@ -162,73 +176,35 @@ func (m *program) write(o *report.Outcome, err error) error {
 		if e := errors.Join(append(faults, err)...); e != nil {
 			code = problem.CodeOf(e)
 		}
-		faults = append(faults, m.writeEnv(file, m.exported, code))
+		fault := m.writeEnv(file, m.exported, code)
+		faults = append(faults, fault)
+		for _, c := range m.exported { // nobody will ever know of it
+			if c.Name == inject.JournalVariable && (code != problem.Clean || fault != nil) {
+				faults = append(faults, inject.Remove(c.Value))
+			}
+		}
 	}
 	return errors.Join(faults...)
 }
 
-// writeOutput replaces a file. In the directory that we stand in and in the workspace, where a stranger may have planted
-// links, no link is followed out of it; what a link names is left alone.
+// writeOutput writes one report to where it was asked for.
 func (m *program) writeOutput(out output, data []byte) error {
-	mode := fs.FileMode(0o644)
-	if out.format == formatEnv {
-		mode = 0o600
+	err := m.place(out, data)
+	if err == nil {
+		return nil
 	}
-	if err := m.replace(out.file, data, mode); err != nil {
-		if at, ok := errors.AsType[*fs.PathError](err); ok {
-			err = at.Err
-		}
-		return problem.New(problem.Usage, "--output "+out.format+"="+source.Plain(out.file, 200), "name a file in a directory that can be written, with no link on the way that leads out of the checkout",
-			"the file could not be written: %w", err)
+	hint := "name a file in a directory that is there and can be written"
+	var refused *problem.Problem
+	if errors.As(err, &refused) {
+		hint, err = refused.Hint, refused.Err
 	}
-	return nil
-}
-
-func (m *program) replace(file string, data []byte, mode fs.FileMode) error {
-	base, name := m.within(file)
-	if base == "" {
-		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() && !info.IsDir() { // /dev/stdout, a pipe
-			return os.WriteFile(file, data, mode)
-		}
-		base, name = filepath.Split(file)
+	if info, e := os.Stat(out.file); e == nil && info.IsDir() {
+		hint, err = "name a file", errors.New("it is a directory")
 	}
-	root, err := os.OpenRoot(base)
-	if err != nil {
-		return err
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err
+	} else if at, ok := errors.AsType[*os.LinkError](err); ok {
+		err = at.Err
 	}
-	defer root.Close()
-	if dir := filepath.Dir(name); dir != "." {
-		if err := root.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-	}
-	half := fmt.Sprintf("%s.%d.new", name, os.Getpid())
-	_ = root.Remove(half)
-	f, err := root.OpenFile(half, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = root.Rename(half, name)
-	}
-	if err != nil {
-		_ = root.Remove(half)
-	}
-	return err
-}
-
-// within is the directory that a stranger may have written and that file lies in, with file's name from there; base is
-// empty where it lies in none.
-func (m *program) within(file string) (base, name string) {
-	if filepath.IsLocal(file) {
-		return ".", filepath.Clean(file)
-	}
-	cwd, _ := filepath.Abs(".")
-	for _, dir := range []string{m.front.Workspace, cwd} {
-		if rel, err := filepath.Rel(dir, file); dir != "" && filepath.IsAbs(file) && err == nil && filepath.IsLocal(rel) && rel != "." {
-			return dir, rel
-		}
-	}
-	return "", ""
+	return problem.New(problem.Usage, "--output "+out.format+"="+source.Plain(out.file, 200), hint, "the file could not be written: %w", err)
 }

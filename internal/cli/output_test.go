@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,9 +45,17 @@ func TestOutputs(t *testing.T) {
 }
 
 // A shell that reads the file has the settings, and fails where setup has not ended well.
-func TestOutputEnv(t *testing.T) {
-	t.Parallel()
+func TestOutputEnv(t *testing.T) { //nolint:paralleltest // journals go below a TMPDIR of its own
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
 	s := newStage(t)
+	journals := func() int {
+		found, err := filepath.Glob(filepath.Join(temp, "goproxy-action-*", "journal.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
 	file := filepath.Join(t.TempDir(), "env")
 	source := func() (string, error) {
 		cmd := exec.Command("sh", "-ec", `. "$1"; printf %s "$GOPROXY"`, "sh", file)
@@ -76,12 +85,20 @@ func TestOutputEnv(t *testing.T) {
 	}
 
 	// denied, unusable, or with a further report that cannot be written: the shell fails, and has nothing
+	before := journals()
+	if before == 0 {
+		t.Error("no journal of what was handed over")
+	}
 	blocked := filepath.Join(t.TempDir(), "missing", "report")
-	for name, args := range map[string][]string{
-		"a report that cannot be written": {"--output", "json=" + blocked},
-		"a broken file":                   {"--config", "none.yaml"},
-		"a denial":                        nil,
+	for _, tt := range []struct {
+		name string
+		args []string
+	}{
+		{"a report that cannot be written", []string{"--output", "json=" + blocked}},
+		{"a broken file", []string{"--config", "none.yaml"}},
+		{"a denial", nil},
 	} {
+		name, args := tt.name, tt.args
 		if name == "a denial" {
 			s.file("package.json", `{}`)
 			s.file("package-lock.json", poisoned)
@@ -91,6 +108,9 @@ func TestOutputEnv(t *testing.T) {
 		}
 		if got, err := source(); err == nil {
 			t.Errorf("%s: the shell goes on with %q", name, got)
+		}
+		if n := journals(); n != before {
+			t.Errorf("%s: %d journals, want %d", name, n, before)
 		}
 	}
 }
@@ -135,7 +155,90 @@ func TestOutputMistakes(t *testing.T) {
 		`a is named twice`:          {"check", "--output", "json=a", "--output", "text=./a"},
 		`"env=a" names no format`:   {"check", "--output", "env=a"},
 		`"sarif=a" names no format`: {"detect", "--output", "sarif=a"},
+		`env is asked for twice`:    {"setup", "DIR", "--output", "env=a", "--output", "env=b"},
+		`it is a directory`:         {"check", "DIR", "--output", "json=" + t.TempDir()},
 	} {
-		s.run(args...).want(t, 2, nil, []string{want, "fix: "})
+		if e := s.run(args...); e.code != 2 || !strings.Contains(e.stdout+e.stderr, want) || !strings.Contains(e.stdout+e.stderr, "fix: ") {
+			t.Errorf("%v: %+v", args, e)
+		}
 	}
+}
+
+// Reports go to streams, devices and pipes as they are, and nothing there is replaced.
+func TestOutputToWhatIsNoFile(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.env["GOPROXY"] = "https://dead.test"
+	for _, file := range []string{"-", "/dev/stdout", "/dev/fd/1"} {
+		e := s.run("setup", "DIR", "--output", "env="+file)
+		e.want(t, 0, []string{"export GOPROXY='https://"}, nil)
+		if strings.Contains(e.stdout, "(exit") {
+			t.Errorf("%s: a shell that evaluates it fails: %s", file, e.stdout)
+		}
+	}
+	s.run("setup", "DIR", "--config", "none.yaml", "--output", "env=-").want(t, 2, []string{"(exit 2)\n"}, nil)
+	s.run("check", "DIR", "--output", "json=/dev/stderr").want(t, 0, nil, []string{`"decision": "allow"`})
+
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+		t.Fatal(err)
+	}
+	s.run("check", "DIR", "--output", "json="+pipe).want(t, 2, []string{"nobody reads the pipe"}, nil)
+	s.run("setup", "DIR", "--output", "env="+pipe).want(t, 2, nil, []string{"may hold secrets"})
+	read := exec.Command("cat", pipe)
+	out, err := read.StdoutPipe()
+	if err == nil {
+		err = read.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.OpenFile(pipe, os.O_RDWR, 0) // so that cat and we need not wait for one another
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run("check", "DIR", "--output", "json="+pipe).want(t, 0, nil, nil)
+	held.Close()
+	data, err := io.ReadAll(out)
+	if e := read.Wait(); err != nil || e != nil || !strings.Contains(string(data), `"decision": "allow"`) {
+		t.Errorf("%v, %v: %s", err, e, data)
+	}
+	s.run("check", "DIR", "--output", "json=/dev/null").want(t, 0, nil, nil)
+	if info, err := os.Stat("/dev/null"); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		t.Errorf("/dev/null: %v, %v", info, err)
+	}
+}
+
+// However a place below the directory that we stand in is spelt, no planted link leads out of it, and nothing that is
+// judged is overwritten.
+func TestOutputStaysInside(t *testing.T) { //nolint:paralleltest // stands in a directory of its own
+	s := newStage(t)
+	real := t.TempDir()
+	outside, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+	for path, to := range map[string]string{filepath.Join(real, "l"): outside, link: real} {
+		if err := os.Symlink(to, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dir := range []string{".git", "sub"} {
+		if err := os.Mkdir(filepath.Join(real, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for cwd, files := range map[string][]string{
+		real:                       {"l/x", "./sub/../l/x", real + "/l/x", link + "/l/x", "../" + filepath.Base(real) + "/l/x", "go.mod", ".git/config", ".goproxy/config.yaml"},
+		link:                       {real + "/l/x", link + "/l/x"},
+		filepath.Join(real, "sub"): {"../l/x", "../package-lock.json"},
+	} {
+		t.Chdir(cwd)
+		for _, file := range files {
+			s.run("check", "DIR", "--output", "json="+file).want(t, 2, []string{"could not be written"}, nil)
+		}
+	}
+	if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
+		t.Errorf("written outside: %v, %v", left, err)
+	}
+	t.Chdir(real)
+	s.run("check", "DIR", "--output", "json=r", "--output", "text="+link+"/r").want(t, 2, nil, []string{"is named twice"})
+	s.run("check", "DIR", "--output", "json=new/dir/r").want(t, 0, nil, nil)
 }
