@@ -3,7 +3,7 @@
 # and container builds take root (without it they say so and are left out).
 #   quick   without the real ones
 #   long    what takes long instead: a whole release by goreleaser, images for two platforms, golangci-lint
-#   bench   the benchmarks instead
+#   bench   the benchmarks instead, and the launcher's figures
 set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$project"
@@ -27,7 +27,10 @@ part() {
 
 case ${1:-all} in
   all | quick | long) ;;
-  bench) exec go test -run '^$' -bench . -benchmem ./... ;;
+  bench)
+    go test -run '^$' -bench . -benchmem ./...
+    exec bash testdata/bench/launcher.sh
+    ;;
   *) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
 esac
 

@@ -1,4 +1,4 @@
-// The action's main step: finds or builds the binary and runs its setup. No logic of its own.
+// The action's main step: finds, downloads or builds the binary and runs its setup. No logic of its own.
 import { find, run, saveState, step } from './launch.mjs'
 
 await step(async (env) => {

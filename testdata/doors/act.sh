@@ -77,7 +77,7 @@ failed_with() { has "$log" 'Failure - Main org/goproxy-action@v1' && has "$log" 
 post_ran() { has "$log" 'Success - Post org/goproxy-action@v1'; }
 go_env() { printf 'GOMODCACHE: "%s", GOFLAGS: -modcacherw%s' "$work/mod-$1" "${2:+, GOPROXY: \"$2\"}"; } # NAME [GOPROXY]
 download='- {name: download, run: go mod download -x}'
-given="binary: \"$binary\""
+given="binary: \"$binary\", binary-sha256: $(sha256sum "$binary" | cut -d' ' -f1)"
 dead=http://127.0.0.1:1
 
 # lock DIR good|bad: a package-lock.json, with one fault of each kind when bad
@@ -111,13 +111,15 @@ scenario=source # the only one that builds; its tool cache is kept, as a runner 
 module "$work/$scenario"
 workflow $scenario "$(go_env $scenario "$dead")" "" <<<"$download"
 built=$LAB_HOME/act/source
-erase "$built"/.cache/act/tool_cache/goproxy-action/bin
 ACT_HOME=$built act $scenario
-check "source: the action builds itself although GOPROXY is dead" has "$log" 'building from source'
+check "source: the action builds itself although GOPROXY is dead" has "$log" 'ready in [0-9]+ ms \(built with go'
 check "source: go mod download works" succeeded download
 check "source: the job succeeds" same "$rc" 0
+modules() { find "$built/.cache/act/tool_cache/goproxy-action/mod/cache/download" -type f -printf '%p %T@\n' | sort | sha256sum; }
+before=$(modules)
 ACT_HOME=$built act $scenario
-check "source: the second job builds nothing" lacks "$log" 'building from source'
+check "source: the second job builds from what the first one has fetched" has "$log" 'ready in [0-9]+ ms \(built with go'
+check "source: and fetches nothing" same "$(modules)" "$before"
 check "source: the second job succeeds" same "$rc" 0
 
 scenario=dead
@@ -206,12 +208,20 @@ printf '{"action": "synchronize", "number": 7, "pull_request": {"number": 7, "ba
 act $scenario -s GITHUB_TOKEN=lab-token --env "GITHUB_API_URL=$address"
 check "push of mode audit: reports and goes on" same "$rc" 0
 check "push of mode audit: says what enforce would have done" has "$log" 'LCK003'
+asked=$(wc -l <"$work/api.log")
 ACT_EVENT=pull_request act $scenario -e "$work/event.json" -s GITHUB_TOKEN=lab-token --env "GITHUB_API_URL=$address"
 check "pull request that turns enforce into audit: fails with 1" failed_with 1
-check "pull request: the base's configuration was asked for" has "$work/api.log" "contents/\.goproxy/config\.yaml\?ref=$base"
+check "pull request: the base commit of the checkout was enough" same "$(wc -l <"$work/api.log")" "$asked"
 check "pull request: the finding is annotated" annotated error LCK003 '"resolved": ".*/no-integrity-'
+
+scenario=shallow # as actions/checkout leaves it
+git clone -q --depth 1 "file://$dir" "$work/$scenario"
+git -C "$work/$scenario" remote set-url origin https://github.com/example/consumer.git
+ACT_EVENT=pull_request act $scenario -e "$work/event.json" -s GITHUB_TOKEN=lab-token --env "GITHUB_API_URL=$address"
+check "shallow pull request that turns enforce into audit: fails with 1" failed_with 1
+check "shallow pull request: the base's configuration was asked for" has "$work/api.log" "contents/\.goproxy/config\.yaml\?ref=$base"
 ACT_EVENT=pull_request act $scenario -e "$work/event.json" -s GITHUB_TOKEN=other --env "GITHUB_API_URL=$address"
-check "pull request, base not readable: fails with 2" failed_with 2
-check "pull request, base not readable: says what to do" has "$log" 'contents: read'
+check "shallow pull request, base not readable: fails with 2" failed_with 2
+check "shallow pull request, base not readable: says what to do" has "$log" 'contents: read'
 
 totals
