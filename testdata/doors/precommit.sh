@@ -48,6 +48,7 @@ config() {
 
 # lock DIR SCHEME: a package-lock.json of one package from there
 lock() {
+  rm -f "$1/package-lock.json" # it may be a link
   printf '{"name": "consumer", "version": "1.0.0", "dependencies": {"left-pad": "1.3.0"}}\n' >"$1/package.json"
   cat >"$1/package-lock.json" <<EOF
 {
@@ -162,7 +163,8 @@ stores "$repo"
 check "a broken go.mod blocks, with its line" blocks 2 "go\.mod:$line:1: unknown directive: requir"
 undo "$repo"
 
-ln -sf /etc/passwd package-lock.json
+echo root:x:0 >"$work/outside"
+ln -sf "$work/outside" package-lock.json
 stores "$repo"
 check "a lock file that becomes a link out of the checkout blocks" blocks 2 'package-lock\.json: is a symbolic link that leads out of the checkout'
 check "and nothing behind it is shown" lacks "$log" 'root:'
@@ -257,7 +259,7 @@ lock "$repo" http
 stores "$repo"
 check "prek: a fault blocks" blocks 1 "$fault"
 undo "$repo"
-ln -sf /etc/passwd package-lock.json
+ln -sf "$work/outside" package-lock.json
 stores "$repo"
 check "prek: a lock file that becomes a link blocks" blocks 2 'symbolic link'
 undo "$repo"
