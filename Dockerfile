@@ -24,7 +24,9 @@ ARG OFFICIAL_NPM
 ARG TARGETOS
 ARG TARGETARCH
 # The flags of .goreleaser.yaml, so that the bytes are those of a release. The image has no Go whose default could be
-# asked at run time: where the build does not name it, it is the build image's.
+# asked at run time: where the build does not name it, it is the build image's. That has no npm: where the build does not
+# name its default registry (go run ./.github/release env prints both), a checkout says it as official.npm in
+# .goproxy/config.yaml, or LCK001 has a question in place of an answer.
 RUN first='s#^GOPROXY=\([^,|]*[^,|/]\).*#\1#p' \
  && official=${OFFICIAL_GO:-$(sed -n "$first" "$(go env GOROOT)/go.env")} \
  && CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \

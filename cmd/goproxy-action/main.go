@@ -30,6 +30,7 @@ func main() {
 		debug.SetGCPercent(400)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // what blocks for ever, such as a pipe that nobody reads, ends with a second signal
 	code := cli.Main(ctx, system())
 	stop()
 	os.Exit(code)

@@ -194,8 +194,7 @@ func (m *program) writeOutput(out output, data []byte) error {
 		return nil
 	}
 	hint := "name a file in a directory that is there and can be written"
-	var refused *problem.Problem
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*problem.Problem](err); ok {
 		hint, err = refused.Hint, refused.Err
 	}
 	if info, e := os.Stat(out.file); e == nil && info.IsDir() {

@@ -45,7 +45,7 @@ func TestOutputs(t *testing.T) {
 }
 
 // A shell that reads the file has the settings, and fails where setup has not ended well.
-func TestOutputEnv(t *testing.T) { //nolint:paralleltest // journals go below a TMPDIR of its own
+func TestOutputEnv(t *testing.T) { // journals go below a TMPDIR of its own
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	s := newStage(t)
@@ -211,7 +211,7 @@ func TestOutputToWhatIsNoFile(t *testing.T) {
 
 // However a place below the directory that we stand in is spelt, no planted link leads out of it, and nothing that is
 // judged is overwritten.
-func TestOutputStaysInside(t *testing.T) { //nolint:paralleltest // stands in a directory of its own
+func TestOutputStaysInside(t *testing.T) { // stands in a directory of its own
 	s := newStage(t)
 	real := t.TempDir()
 	outside, link := t.TempDir(), filepath.Join(t.TempDir(), "link")

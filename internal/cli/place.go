@@ -61,8 +61,8 @@ func (m *program) place(out output, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-func refusal(hint, format string, args ...any) error {
-	return &problem.Problem{Code: problem.Usage, Err: fmt.Errorf(format, args...), Hint: hint}
+func refusal(hint, why string) error {
+	return &problem.Problem{Code: problem.Usage, Err: errors.New(why), Hint: hint}
 }
 
 // stream is the one of this process that a name means, and nil where it means a file.

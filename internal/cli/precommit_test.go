@@ -1,7 +1,10 @@
 package cli_test
 
 import (
+	"maps"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,4 +86,47 @@ func TestInputsOfAnotherAction(t *testing.T) {
 	s.env["INPUT_EXTRA-ARGS"], s.env["INPUT_MODE"], s.env["INPUT_OUTPUT"] = "--all-files", "install", "log"
 	s.run("check", "--scope", "repo", "--offline", "DIR").want(t, 0, []string{"1 module allowed"}, nil)
 	s.run("setup", "DIR").want(t, 2, nil, []string{"input output"})
+}
+
+// Where nobody knows npm's default registry, that is one question and no fault of each package; it is no answer either
+// where a change introduces the host.
+func TestDefaultNotKnown(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.file(".goproxy/config.yaml", "mode: enforce\n")
+	s.file("package.json", `{}`)
+	s.git("init", "-q")
+	s.git("add", "-A")
+	s.git("commit", "-q", "-m", "x")
+	base := s.git("rev-parse", "HEAD")
+	lock := `{"lockfileVersion": 3, "packages": {"": {}`
+	for _, name := range []string{"a", "b", "c"} {
+		lock += `, "node_modules/` + name + `": {"version": "1.0.0", "resolved": "https://npm.official.test/` + name + `/-/` + name + `-1.0.0.tgz",
+  "integrity": "sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="}`
+	}
+	s.file("package-lock.json", lock+"}}")
+	hook := []string{"check", "--scope", "repo", "--offline", "DIR"}
+	e := s.run(slices.Clone(hook)...)
+	e.want(t, 0, []string{"unknown LCK001 package-lock.json:1:", "3 packages come from npm.official.test; it may be npm's own default registry", "official.npm"}, nil)
+	if n := strings.Count(e.stdout, "LCK001"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, e.stdout)
+	}
+
+	git, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(s.env["PATH"], 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(git, filepath.Join(s.env["PATH"], "git")); err != nil { // no npm is there
+		t.Fatal(err)
+	}
+	maps.Copy(s.env, map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "merge_request_event", "CI_PROJECT_DIR": s.dir,
+		"CI_MERGE_REQUEST_DIFF_BASE_SHA": base, "TMPDIR": t.TempDir()})
+	s.run(slices.Clone(hook)...).want(t, 3, []string{"unknown LCK001"}, nil)
+	s.file("package-lock.json", strings.ReplaceAll(lock, "npm.official.test", "registry.npmmirror.com")+"}}")
+	if e := s.run(slices.Clone(hook)...); e.code != 0 || strings.Contains(e.stdout, "LCK001") {
+		t.Errorf("a mirror: exit %d\n%s", e.code, e.stdout)
+	}
 }

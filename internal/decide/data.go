@@ -29,15 +29,18 @@ func (d Data) document(tuned map[string]string) (map[string]any, error) {
 		}
 		addresses = append(addresses, prefix.String())
 	}
-	set, severities := map[string]any{}, map[string]any{}
+	set, unknown, severities := map[string]any{}, map[string]any{}, map[string]any{}
 	for eco, is := range d.TrustedSet {
 		set[eco] = is
+	}
+	for eco, is := range d.OfficialUnknown {
+		unknown[eco] = is
 	}
 	for id, severity := range tuned {
 		severities[id] = severity
 	}
 	return map[string]any{reserved: map[string]any{
-		"builtin": builtin, "trusted": trusted, "trusted_set": set, "tuned": severities,
+		"builtin": builtin, "official_unknown": unknown, "trusted": trusted, "trusted_set": set, "tuned": severities,
 		"addresses": addresses, "addresses_set": d.AddressesSet, "require_address": d.RequireAddress,
 		"direct_denied": d.DirectDenied,
 	}}, nil

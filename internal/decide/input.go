@@ -237,6 +237,8 @@ type Item struct {
 type Data struct {
 	// Builtin are hosts that this program trusts by itself, by ecosystem: the catalogue and the toolchain's default.
 	Builtin map[string]map[string]bool `json:"builtin"`
+	// OfficialUnknown tells by ecosystem that the toolchain's own default, which Builtin would have, is not known.
+	OfficialUnknown map[string]bool `json:"official_unknown"`
 	// Trusted are the user's hosts by ecosystem, and TrustedSet says for which ecosystems the user gave a list: an empty
 	// list denies, none given means the built-in one.
 	Trusted    map[string]map[string]bool `json:"trusted"`

@@ -38,6 +38,9 @@ type Front struct {
 	Summary func(o report.Outcome) error
 	// Base finds the commit that a change is measured against. It is nil where there is none.
 	Base func(ctx context.Context) (*Base, error)
+	// BaseHere is Base without a network: where the checkout's own git objects do not have the commit, it is an error. It is
+	// nil where Base is.
+	BaseHere func(ctx context.Context) (*Base, error)
 	// Workspace is the directory below which a checkout may not lead out by a link; empty where there is none.
 	Workspace string
 	// TempDir is where generated files may go; empty means the system's.

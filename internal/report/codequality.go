@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"io"
 	"path"
+	"strconv"
 
 	"github.com/org/goproxy-action/internal/config"
 	"github.com/org/goproxy-action/internal/decide"
@@ -25,24 +27,43 @@ type degradation struct {
 }
 
 // CodeQuality writes what counts for GitLab's code quality report, a subset of Code Climate's format. The format can not
-// say that a run did not come to its end; a blocker does. The error is the writer's.
+// say that a run did not come to its end; a blocker does. GitLab names no limit and shows what a browser can; one remark
+// counts what is over SARIF's. The error is the writer's.
 func CodeQuality(w io.Writer, o Outcome) error {
-	all, seen := []degradation{}, fingerprints{}
-	add := func(l line, severity, text, file string, row int) {
-		d := degradation{Description: text, Check: plain(l.ID), Fingerprint: seen.of(l, file), Severity: severity}
-		d.Location.Path, d.Location.Lines.Begin = bounded(file, 0), row
-		all = append(all, d)
-	}
-	for _, c := range troubles(o) {
-		add(line{Finding: decide.Finding{ID: "goproxy-action", Message: cause(c)}}, "blocker", withFix(plain(cause(c)), c.Hint), path.Join(o.Prefix, config.File), 1)
-	}
-	severities := map[string]string{decide.Error: "critical", decide.Warning: "major", decide.Note: "info"}
-	for _, l := range lines(o.Decision) {
-		if l.excused() {
-			continue
+	return writeJSON(w, []degradation{}, "[]", func(yield func(any) bool) {
+		seen := fingerprints{}
+		remark := func(l line, severity, text, file string, row int) bool {
+			d := degradation{Description: text, Check: plain(l.ID), Fingerprint: seen.of(l, file), Severity: severity}
+			d.Location.Path, d.Location.Lines.Begin = bounded(file, 0), row
+			return yield(d)
 		}
-		name, row, _ := o.file(l)
-		add(l, severities[l.grade(o.Decision.Mode)], l.remark(), name, row)
-	}
-	return writeJSON(w, all)
+		general := func(severity, message, hint string) bool {
+			return remark(line{Finding: decide.Finding{ID: "goproxy-action", Message: message}}, severity, withFix(plain(message), hint), path.Join(o.Prefix, config.File), 1)
+		}
+		for _, c := range troubles(o) {
+			if !general("blocker", cause(c), c.Hint) {
+				return
+			}
+		}
+		severities := map[string]string{decide.Error: "critical", decide.Warning: "major", decide.Note: "info"}
+		shown, over, gravest := 0, 0, ""
+		for l := range lines(o.Decision) {
+			severity := severities[l.grade(o.Decision.Mode)]
+			switch {
+			case l.excused():
+			case shown == maxResults:
+				over++
+				gravest = cmp.Or(gravest, severity)
+			default:
+				shown++
+				name, row, _ := o.file(l)
+				if !remark(l, severity, l.remark(), name, row) {
+					return
+				}
+			}
+		}
+		if over > 0 {
+			general(gravest, count(over, "finding")+" left out here: this report takes "+strconv.Itoa(maxResults)+" (all are in the JSON report)", "")
+		}
+	})
 }

@@ -315,7 +315,7 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// What is over a limit of GitHub's is counted, and is never the gravest.
+// What is over a limit is counted, and is never the gravest.
 func TestResultsLimit(t *testing.T) {
 	t.Parallel()
 	o := Outcome{Command: "check", Decision: &decide.Decision{Verdict: decide.Deny, Mode: decide.Enforce}}
@@ -330,6 +330,12 @@ func TestResultsLimit(t *testing.T) {
 	want := []sarifNotification{{decide.Warning, sarifText{Text: "1 finding left out here: code scanning takes 25000 (all are in the JSON report)"}}}
 	if d := cmp.Diff(want, run.Invocations[0].Notifications); d != "" {
 		t.Error(d)
+	}
+	all := readCodeQuality(t, render(t, func(w io.Writer) error { return CodeQuality(w, o) }))
+	checkCodeQuality(t, all)
+	if last := all[len(all)-1]; len(all) != maxResults+1 || all[0].Check != "X2" || last.Severity != "major" || last.Location.Path != ".goproxy/config.yaml" ||
+		last.Description != "1 finding left out here: this report takes 25000 (all are in the JSON report)" {
+		t.Errorf("%d remarks, the first is %+v, the last %+v", len(all), all[0], last)
 	}
 	o.Decision.Findings = o.Decision.Findings[:shownResults+1]
 	if got := readSARIF(t, render(t, func(w io.Writer) error { return SARIF(w, o) })).Invocations[0].Notifications; len(got) != 1 || got[0].Message.Text != "of 5001 findings code scanning shows the 5000 gravest" {

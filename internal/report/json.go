@@ -1,11 +1,13 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -178,20 +180,70 @@ func JSON(w io.Writer, o Outcome) error {
 			jsonEnd
 		}{detected, planJSON(o), decisionJSON(o), injectionJSON(o), endJSON(o)}
 	}
-	return writeJSON(w, document)
+	if o.Decision == nil || o.Command == "detect" || o.Command == "restore" {
+		return writeJSON(w, document, "", nil)
+	}
+	return writeJSON(w, document, `"findings": []`, func(yield func(any) bool) {
+		for _, f := range o.Decision.Findings {
+			if !yield(jsonFinding{f.ID, f.Severity, f.Status, redact(f.Message), f.File, f.Line, f.Column, redact(f.Subject), redact(f.Fix)}) {
+				return
+			}
+		}
+	})
 }
 
-// writeJSON writes a document for programs that a terminal and a runner's log can take as well.
-func writeJSON(w io.Writer, document any) error {
+// writeJSON writes a document for programs that a terminal and a runner's log can take as well. Items may be very many:
+// they are written one by one into an array of the document that is empty, found by its text. No string holds that text,
+// since a quotation mark in a string has a backslash before it. The error is the writer's, or a Problem.
+func writeJSON(w io.Writer, document any, empty string, items iter.Seq[any]) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(document); err != nil {
-		return problem.New(problem.Bug, "report", "", "%w", err)
+	encode := func(v any, indent string) (string, error) {
+		b.Reset()
+		e.SetIndent(indent, "  ")
+		if err := e.Encode(v); err != nil {
+			return "", problem.New(problem.Bug, "report", "", "%w", err)
+		}
+		return visible(b.String()), nil
 	}
-	_, err := io.WriteString(w, visible(b.String()))
-	return err
+	text, err := encode(document, "")
+	if err != nil {
+		return err
+	}
+	if items == nil {
+		_, err := io.WriteString(w, text)
+		return err
+	}
+	before, after, ok := strings.Cut(text, empty)
+	if !ok {
+		return problem.New(problem.Bug, "report", "", "it lacks %s", empty)
+	}
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	outer := line[:len(line)-len(strings.TrimLeft(line, " "))]
+	out := bufio.NewWriterSize(w, 64<<10)
+	write := func(texts ...string) bool {
+		for _, t := range texts {
+			if err == nil {
+				_, err = out.WriteString(t)
+			}
+		}
+		return err == nil
+	}
+	write(before, strings.TrimSuffix(empty, "]"))
+	between, end := "\n", "]"
+	for item := range items {
+		text, e := encode(item, outer+"  ")
+		if e != nil {
+			return e
+		}
+		if !write(between, outer, "  ", strings.TrimSuffix(text, "\n")) {
+			break
+		}
+		between, end = ",\n", "\n"+outer+"]"
+	}
+	write(end, after)
+	return cmp.Or(err, out.Flush())
 }
 
 // visible writes what a terminal could be deceived by as JSON escapes, and breaks up "##[", which is a command to a
@@ -258,18 +310,12 @@ func planJSON(o Outcome) jsonPlan {
 	return p
 }
 
-// decisionJSON says error where nothing was decided: no answer is never an allowance.
+// decisionJSON is a decision without its findings. It says error where nothing was decided: no answer is never an
+// allowance.
 func decisionJSON(o Outcome) jsonDecision {
 	out := jsonDecision{Decision: o.Verdict().String(), Findings: []jsonFinding{}}
-	d := o.Decision
-	if d == nil {
-		return out
-	}
-	out.Mode, out.Counts = d.Mode, d.Counts
-	for _, f := range d.Findings {
-		out.Findings = append(out.Findings, jsonFinding{
-			f.ID, f.Severity, f.Status, redact(f.Message), f.File, f.Line, f.Column, redact(f.Subject), redact(f.Fix),
-		})
+	if d := o.Decision; d != nil {
+		out.Mode, out.Counts = d.Mode, d.Counts
 	}
 	return out
 }

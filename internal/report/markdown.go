@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,10 +14,11 @@ import (
 // Markdown is the outcome for a page of GitHub's, of at most limit bytes (0: no limit). Where it does not fit, the
 // tables are cut and say so; where not even the first line fits, it is empty.
 func Markdown(o Outcome, limit int) string {
-	var text string
+	if limit <= 0 {
+		return markdown(o, math.MaxInt)
+	}
 	for _, rows := range []int{1000, 200, 50, 10, 0} {
-		text = markdown(o, rows)
-		if limit <= 0 || len(text) <= limit {
+		if text := markdown(o, rows); len(text) <= limit {
 			return text
 		}
 	}

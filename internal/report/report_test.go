@@ -473,6 +473,9 @@ func TestMarkdownLimit(t *testing.T) {
 	if page := Markdown(wordy, 1<<20); len(page) > 1<<20 || len(page) < 1<<19 || !strings.Contains(page, "left out here") {
 		t.Errorf("%d bytes of what has several MiB", len(page))
 	}
+	if page := Markdown(o, 0); strings.Count(page, "\n| error |") != 3000 || strings.Contains(page, "left out here") {
+		t.Errorf("without a limit there are %d rows of 3000", strings.Count(page, "\n| error |"))
+	}
 	for _, limit := range []int{1 << 20, 20_000, 2_000, 300, 100, 40, 5} {
 		page := Markdown(o, limit)
 		if len(page) > limit {

@@ -136,15 +136,35 @@ func SARIF(w io.Writer, o Outcome) error {
 	for _, r := range o.Rules {
 		rule(r)
 	}
-	all, seen := lines(o.Decision), fingerprints{}
-	for _, l := range all[:min(len(all), maxResults)] {
-		// a policy of the user's may report a rule that it does not describe
-		i := rule(decide.Rule{ID: l.ID, Severity: l.Severity, Fix: l.Fix})
-		run.Results = append(run.Results, resultSARIF(o, l, i, seen))
+	found := 0
+	if o.Decision != nil {
+		found = len(o.Decision.Findings)
 	}
-	run.Invocations = []sarifInvocation{invocationSARIF(o, len(all))}
-	return writeJSON(w, sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}})
+	shown := func(yield func(line) bool) {
+		left := maxResults
+		for l := range lines(o.Decision) {
+			if left--; left < 0 || !yield(l) {
+				return
+			}
+		}
+	}
+	for l := range shown {
+		rule(ruleOf(l))
+	}
+	run.Invocations = []sarifInvocation{invocationSARIF(o, found)}
+	log := sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}}
+	return writeJSON(w, log, `"results": []`, func(yield func(any) bool) {
+		seen := fingerprints{}
+		for l := range shown {
+			if !yield(resultSARIF(o, l, rule(ruleOf(l)), seen)) {
+				return
+			}
+		}
+	})
 }
+
+// ruleOf is what a finding tells of its rule: a policy of the user's may report one that it does not describe.
+func ruleOf(l line) decide.Rule { return decide.Rule{ID: l.ID, Severity: l.Severity, Fix: l.Fix} }
 
 // ruleSARIF leaves no text empty: GitHub refuses that. It gives no score, since none was measured.
 func ruleSARIF(r decide.Rule) sarifRule {

@@ -6,9 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,16 +195,24 @@ func (l line) grade(mode string) string {
 func (l line) excused() bool { return l.Status == decide.Mended || l.Status == waived }
 
 // lines are the findings one by one, the gravest first and otherwise as they come.
-func lines(d *decide.Decision) []line {
-	if d == nil {
-		return nil
+func lines(d *decide.Decision) iter.Seq[line] {
+	return func(yield func(line) bool) {
+		if d == nil {
+			return
+		}
+		var ranked [ranks][]int
+		for i, f := range d.Findings {
+			r := line{Finding: f}.rank()
+			ranked[r] = append(ranked[r], i)
+		}
+		for _, which := range ranked {
+			for _, i := range which {
+				if !yield(line{Finding: d.Findings[i]}) {
+					return
+				}
+			}
+		}
 	}
-	all := make([]line, len(d.Findings))
-	for i, f := range d.Findings {
-		all[i].Finding = f
-	}
-	slices.SortStableFunc(all, func(a, b line) int { return a.rank() - b.rank() })
-	return all
 }
 
 // file is where a finding stands, from the root of the repository. What stands on no file of it gets the configuration,
@@ -216,19 +224,34 @@ func (o Outcome) file(l line) (name string, row int, ok bool) {
 	return path.Join(o.Prefix, config.File), 1, false
 }
 
-var numbers = regexp.MustCompile(`[0-9]+`)
-
 // fingerprints know a finding again in a later run. Into one go the rule, the file, the subject, and the message without
 // its subject and its numbers, which count, measure or name lines; not the line and the column, which move, nor how the
 // finding counts. Equal ones are numbered in their order.
 type fingerprints map[string]int
 
 func (seen fingerprints) of(l line, file string) string {
-	text := numbers.ReplaceAllString(strings.ReplaceAll(redact(l.Message), redact(l.Subject), ""), "#")
-	sum := sha256.Sum256([]byte(strings.Join([]string{l.ID, file, redact(l.Subject), text}, "\x00")))
+	subject := redact(l.Subject)
+	text := unnumbered(strings.ReplaceAll(redact(l.Message), subject, ""))
+	sum := sha256.Sum256([]byte(strings.Join([]string{l.ID, file, subject, text}, "\x00")))
 	key := hex.EncodeToString(sum[:16])
 	seen[key]++
 	return key + ":" + strconv.Itoa(seen[key])
+}
+
+// unnumbered writes a # for each number.
+func unnumbered(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	digit := false
+	for _, c := range []byte(s) {
+		before := digit
+		if digit = '0' <= c && c <= '9'; !digit {
+			b.WriteByte(c)
+		} else if !before {
+			b.WriteByte('#')
+		}
+	}
+	return b.String()
 }
 
 // blocks gathers the findings by rule, severity and status, the gravest first. Entries of one lock file with the same
@@ -278,14 +301,17 @@ func blocks(d *decide.Decision) []block {
 	return out
 }
 
+// ranks is how many ranks there are.
+const ranks = 7
+
 // rank puts what counts first; waived ones come last. A question without an answer ranks as high as what it is about.
 func (l line) rank() int {
-	words := []string{decide.Error, decide.StatusUnknown, expired, decide.Warning, decide.Mended, decide.Note}
 	word := l.word()
 	if word == decide.StatusUnknown && l.Severity != decide.Error {
 		word = l.Severity
 	}
-	if i := slices.Index(words, word); i >= 0 {
+	words := [ranks - 1]string{decide.Error, decide.StatusUnknown, expired, decide.Warning, decide.Mended, decide.Note}
+	if i := slices.Index(words[:], word); i >= 0 {
 		return i
 	}
 	return len(words)

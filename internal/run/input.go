@@ -18,7 +18,7 @@ import (
 
 // data is what policies read beside the input: the hosts that are trusted.
 func (j *job) data() decide.Data {
-	d := decide.Data{Builtin: map[string]map[string]bool{}, Trusted: map[string]map[string]bool{}, TrustedSet: map[string]bool{},
+	d := decide.Data{Builtin: map[string]map[string]bool{}, OfficialUnknown: map[string]bool{}, Trusted: map[string]map[string]bool{}, TrustedSet: map[string]bool{},
 		DirectDenied: !j.config.Direct.V, AddressesSet: j.config.Addresses.Given(), RequireAddress: j.config.RequireAddress.V, Addresses: []string{}}
 	for _, e := range j.systems {
 		hosts := map[string]bool{}
@@ -33,6 +33,7 @@ func (j *job) data() decide.Data {
 			}
 		}
 		d.Builtin[e.Name] = hosts
+		d.OfficialUnknown[e.Name] = !slices.ContainsFunc(e.Catalogue, func(s source.Source) bool { return s.ID == source.Official })
 	}
 	for eco, list := range j.config.Trusted {
 		d.TrustedSet[eco] = true

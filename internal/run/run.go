@@ -69,7 +69,7 @@ type job struct {
 	scope    string
 }
 
-// open reads the settings and the checkout. offline asks nobody for the base commit; lenient goes on without the files
+// open reads the settings and the checkout. offline asks the checkout alone for the base commit; lenient goes on without the files
 // of a checkout that cannot be understood.
 func (p Process) open(ctx context.Context, scope string, offline, lenient bool) (*job, error) {
 	j := &job{Process: p, scope: scope, baseSaid: "none"}
@@ -144,15 +144,16 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 	if j.Front.Base == nil {
 		return nil
 	}
-	if offline {
+	find := j.Front.Base
+	switch {
+	case offline && !j.Front.Untrusted: // the answer is that of the commit hook on the machine which made the push
 		j.baseSaid = "unknown"
 		j.notAsked = append(j.notAsked, "the base commit, so hosts that this change introduces are not told from others")
-		if j.Front.Untrusted {
-			return j.withoutBase(head, errors.New("it was not asked (--offline)"))
-		}
 		return nil
+	case offline:
+		find = j.Front.BaseHere
 	}
-	base, err := j.Front.Base(ctx)
+	base, err := find(ctx)
 	var changed map[string][]byte
 	if err == nil {
 		if base.Close != nil {
@@ -188,7 +189,7 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 }
 
 // withoutBase is a pull request whose base commit cannot be read: the built-in policy counts, and enforce cannot answer.
-// In scope repo, which is a commit hook's, the built-in policy is the answer, and a note says so.
+// In scope repo, which is a commit hook's, the built-in policy is the answer, and a note says what it is without.
 func (j *job) withoutBase(head config.Config, cause error) error {
 	plain, err := config.Load(nil, "", false, j.Flags, j.Front.Input)
 	if err != nil {
@@ -198,7 +199,11 @@ func (j *job) withoutBase(head config.Config, cause error) error {
 	if j.config.Mode.V == config.Enforce && j.scope != ScopeRepo {
 		return problem.New(problem.Usage, "base commit", "", "a pull request is judged by the policy of the commit it is measured against, and that could not be read: %w", cause)
 	}
-	j.notes = append(j.notes, fmt.Sprintf("the base commit could not be read, so only the built-in policy counts: %v", cause))
+	without := ""
+	if len(head.Trusted) > 0 {
+		without = ", without the checkout's own lists of trusted hosts"
+	}
+	j.notes = append(j.notes, fmt.Sprintf("the base commit could not be read, so only the built-in policy counts%s: %v", without, cause))
 	return nil
 }
 
@@ -241,6 +246,21 @@ func (j *job) atBase(ctx context.Context, base *front.Base, names []string, conf
 func (j *job) inRepository() string {
 	rel, err := filepath.Rel(j.repository(), j.checkout.Dir())
 	if err != nil || rel == "." {
+		return ""
+	}
+	return filepath.ToSlash(rel) + "/"
+}
+
+// prefix is inRepository for a report. Where nothing tells of a repository, whoever stands above the checkout is taken to
+// stand in its root; nothing else is believed for that.
+func (j *job) prefix() string {
+	root, dir := j.repository(), j.checkout.Dir()
+	here, err := filepath.Abs(".")
+	if _, e := os.Lstat(filepath.Join(root, ".git")); err != nil || e == nil || root == j.Front.Workspace || here == filepath.Dir(here) {
+		return j.inRepository()
+	}
+	rel, err := filepath.Rel(here, dir)
+	if err != nil || rel == "." || !filepath.IsLocal(rel) {
 		return ""
 	}
 	return filepath.ToSlash(rel) + "/"
@@ -329,7 +349,7 @@ func (j *job) engine() (*decide.Engine, error) {
 }
 
 func (j *job) outcome(command string, start time.Time) report.Outcome {
-	return report.Outcome{Command: command, Dir: j.config.Directory.V, Prefix: j.inRepository(), Version: j.Version, Notes: j.notes, NotAsked: j.notAsked, Duration: time.Since(start)}
+	return report.Outcome{Command: command, Dir: j.config.Directory.V, Prefix: j.prefix(), Version: j.Version, Notes: j.notes, NotAsked: j.notAsked, Duration: time.Since(start)}
 }
 
 func values(m map[string]config.Value[string]) map[string]string {

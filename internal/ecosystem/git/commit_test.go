@@ -279,10 +279,14 @@ func TestMissing(t *testing.T) {
 	if _, err := c.Read(t.Context(), "none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is in no tree: %v", err)
 	}
-	for name, url := range map[string]string{"no such repository": fileURL(filepath.Join(tmp, "no")), "no such commit": fileURL(shallow)} {
+	closed := "http://127.0.0.1:9/o/r.git" // nothing listens there
+	for name, url := range map[string]string{"no such repository": fileURL(filepath.Join(tmp, "no")), "no such server": closed, "no such commit": fileURL(shallow)} {
 		_, err := at(shallow).Commit(t.Context(), o.base, url)
 		if problem.CodeOf(err) != problem.Unanswered || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "GIT_DEPTH: 0") {
 			t.Errorf("%s: %v", name, err)
+		}
+		if reach := strings.Contains(err.Error(), "NO_PROXY"); reach != (name != "no such commit") {
+			t.Errorf("%s: a word on the way there: %t: %v", name, reach, err)
 		}
 	}
 	for _, sha := range []string{"", "main", o.base[:39], "--all", o.base + "\n", strings.ToUpper(o.base)} {

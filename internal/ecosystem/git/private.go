@@ -107,8 +107,15 @@ func (c *Commit) fetch(ctx context.Context, what, named string) error {
 	default:
 		err = errors.New(err.Error()) // it could wrap fs.ErrNotExist, which would be read as "the commit has no such file"
 	}
-	return problem.New(problem.Unanswered, "git fetch "+named, moreHistory, "%w", err)
+	hint := moreHistory
+	if !refused.MatchString(said) {
+		hint = "let git reach the server (HTTPS_PROXY, NO_PROXY) and read the repository there (its address, the token), or " + hint
+	}
+	return problem.New(problem.Unanswered, "git fetch "+named, hint, "%w", err)
 }
+
+// refused matches what git says where the server was reached, and does not have or give what is asked for.
+var refused = regexp.MustCompile(`not our ref|unadvertised object|couldn't find remote ref`)
 
 // remoteName is long, so that no configuration of the user's is about a remote of this name.
 const remoteName = "goproxy-action"

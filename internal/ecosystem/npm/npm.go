@@ -77,7 +77,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	}
 	e.Present = len(files) > 0 || len(co.Files("package.json")) > 0
 	if r.official == "" && e.Present {
-		e.Notes = append(e.Notes, "the address of npm's default registry is not known: no npm on the PATH says it, and this build carries none")
+		e.Notes = append(e.Notes, "the address of npm's default registry is not known: no npm on the PATH says it, and this build carries none; name it under official.npm in .goproxy/config.yaml")
 	}
 	e.Effective = r.effective()
 	for _, g := range r.groups {

@@ -76,9 +76,9 @@ type span struct {
 }
 
 // base returns what finds the base commit; nil where the event has none. The checkout's own objects are asked first, the
-// API where they lack the commit or cannot be read. Objects that are not what their hash says are the end: whoever wrote
-// them meant to be believed.
-func (h host) base(address *url.URL, token string, client *http.Client, agent string) func(context.Context) (*front.Base, error) {
+// API where they lack the commit or cannot be read, unless only what is here counts. Objects that are not what their hash
+// says are the end: whoever wrote them meant to be believed.
+func (h host) base(address *url.URL, token string, client *http.Client, agent string) func(ctx context.Context, here bool) (*front.Base, error) {
 	name := h.context.EventName
 	if !strings.HasPrefix(name, "pull_request") && name != "merge_group" && name != "push" {
 		return nil
@@ -87,7 +87,7 @@ func (h host) base(address *url.URL, token string, client *http.Client, agent st
 	if err == nil && s.base == "" {
 		return nil
 	}
-	return func(ctx context.Context) (*front.Base, error) {
+	return func(ctx context.Context, here bool) (*front.Base, error) {
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +106,7 @@ func (h host) base(address *url.URL, token string, client *http.Client, agent st
 			// a clone may lack files of the commits that it has (input filter of actions/checkout)
 			read := func(ctx context.Context, name string) ([]byte, error) {
 				data, err := c.Read(ctx, name)
-				if errors.Is(err, git.ErrMissing) {
+				if errors.Is(err, git.ErrMissing) && !here {
 					a, err := reach()
 					if err != nil {
 						return nil, err
@@ -116,7 +116,7 @@ func (h host) base(address *url.URL, token string, client *http.Client, agent st
 				return data, err
 			}
 			return &front.Base{Commit: s.base, Read: read, Close: c.Close}, nil
-		} else if problem.CodeOf(err) == problem.Security {
+		} else if here || problem.CodeOf(err) == problem.Security {
 			return nil, err
 		}
 		a, err := reach()
@@ -151,7 +151,7 @@ func (h host) local(ctx context.Context, sha string) (*git.Commit, error) {
 			break
 		}
 	}
-	return nil, git.ErrMissing
+	return nil, problem.New(problem.Usage, "commit "+sha, "let actions/checkout put the checkout with its .git below the workspace", "%w", git.ErrMissing)
 }
 
 // spanOf reads the event's payload. A push of a new branch has no base; every other event here has one.

@@ -2,6 +2,7 @@
 package github
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -98,7 +99,10 @@ func New(m ecosystem.Machine, stdout, stderr io.Writer, httpClient *http.Client,
 			token = h.getenv("GITHUB_TOKEN")
 		}
 		h.directory, _ = input("directory")
-		f.Base = h.base(api, token, httpClient, "goproxy-action/"+version)
+		if base := h.base(api, token, httpClient, "goproxy-action/"+version); base != nil {
+			f.Base = func(ctx context.Context) (*front.Base, error) { return base(ctx, false) }
+			f.BaseHere = func(ctx context.Context) (*front.Base, error) { return base(ctx, true) }
+		}
 	}
 	return f, nil
 }

@@ -130,6 +130,15 @@ func TestLocalLacks(t *testing.T) {
 		if asked, _ := p.seen(); fmt.Sprint(asked) != fmt.Sprint(want) {
 			t.Errorf("%q: asked %v, want %v", directory, asked, want)
 		}
+
+		f, p, _ = step(t, base, workspace, directory, answers)
+		if b, err = f.BaseHere(t.Context()); err == nil {
+			_, err = b.Read(t.Context(), "go.mod")
+			b.Close()
+		}
+		if asked, _ := p.seen(); err == nil || errors.Is(err, fs.ErrNotExist) || len(asked) > 0 {
+			t.Errorf("%q, without a network: asked %v, %v", directory, asked, err)
+		}
 	}
 }
 

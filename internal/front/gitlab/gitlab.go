@@ -42,7 +42,7 @@ func New(m ecosystem.Machine, shell *front.Front) *front.Front {
 	}
 	f := *shell
 	f.Name, f.Event, f.Workspace = "gitlab", j.get("CI_PIPELINE_SOURCE"), j.dir
-	f.Untrusted, f.Base = j.base()
+	f.Untrusted, f.Base, f.BaseHere = j.base()
 	f.TempDir = j.tempDir()
 	if j.planted(f.StateDir) { // a cache of GitLab's has to lie in the checkout
 		f.StateDir = ""
@@ -86,29 +86,36 @@ func (j job) tempDir() string {
 }
 
 // target is what GitLab tells of the change that a merge request's pipeline is for.
-type target struct{ sha, branch, ancestor string }
+type target struct {
+	sha, branch, ancestor string
+	// here leaves out the branch: only the checkout is asked.
+	here bool
+}
 
 // base tells whether the checkout may be a stranger's proposal, and returns what finds the commit that the change is
-// measured against; nil where the pipeline is for no change. For a merge request it is never nil: without a base only
-// the built-in policy counts.
-func (j job) base() (untrusted bool, find func(context.Context) (*front.Base, error)) {
+// measured against, with a network and without; nil where the pipeline is for no change. For a merge request it is never
+// nil: without a base only the built-in policy counts.
+func (j job) base() (untrusted bool, find, here func(context.Context) (*front.Base, error)) {
 	const mr, external = "CI_MERGE_REQUEST_", "CI_EXTERNAL_PULL_REQUEST_"
+	var t target
+	address := j.repository()
 	switch source := j.get("CI_PIPELINE_SOURCE"); {
 	case source == "external_pull_request_event" || j.get(external+"IID") != "":
-		return true, j.finder(j.repository(), target{sha: j.get(external + "TARGET_BRANCH_SHA"), branch: j.get(external + "TARGET_BRANCH_NAME")})
+		untrusted, t = true, target{sha: j.get(external + "TARGET_BRANCH_SHA"), branch: j.get(external + "TARGET_BRANCH_NAME")}
 	case source == "merge_request_event" || j.get(mr+"IID") != "":
-		address := j.repository()
 		if project := j.get(mr + "PROJECT_ID"); project != "" && project != j.get("CI_PROJECT_ID") {
 			// the pipeline of a fork: the target is another project, which does not know this job's token
 			address = j.get(mr+"PROJECT_URL") + ".git"
 		}
-		return true, j.finder(address, target{sha: j.get(mr + "TARGET_BRANCH_SHA"), branch: j.get(mr + "TARGET_BRANCH_NAME"), ancestor: j.get(mr + "DIFF_BASE_SHA")})
+		untrusted, t = true, target{sha: j.get(mr + "TARGET_BRANCH_SHA"), branch: j.get(mr + "TARGET_BRANCH_NAME"), ancestor: j.get(mr + "DIFF_BASE_SHA")}
 	case source == "push":
-		if sha := j.get("CI_COMMIT_BEFORE_SHA"); strings.Trim(sha, "0") != "" {
-			return false, j.finder(j.repository(), target{sha: sha})
+		if t.sha = j.get("CI_COMMIT_BEFORE_SHA"); strings.Trim(t.sha, "0") == "" {
+			return false, nil, nil
 		}
+	default:
+		return false, nil, nil
 	}
-	return false, nil
+	return untrusted, j.finder(address, t), j.finder("", target{sha: t.sha, ancestor: t.ancestor, here: true})
 }
 
 // repository is the address that the runner has cloned from. Where it holds no login (the runner's feature flag
@@ -154,7 +161,10 @@ func (j job) finder(address string, t target) func(context.Context) (*front.Base
 				return nil, err
 			}
 		}
-		if first == nil {
+		switch {
+		case first == nil && t.here:
+			first = problem.New(problem.Usage, "merge request", "let it be asked: leave --offline out", "GitLab names no commit that the checkout may have, only the target branch")
+		case first == nil:
 			first = problem.New(problem.Usage, "merge request", "let the pipeline run for the merge request itself", "GitLab names neither the target branch nor its commit")
 		}
 		return nil, first

@@ -26,9 +26,60 @@ finding contains {
 	g.broken == ""
 	g.scheme != "file" # git of this machine is LCK002's
 	not known_forge(g)
-	severity := place.grade(g, g.ecosystem, object.get({"base": "checkout"}, g.origin, g.origin))
+	not may_be_default(g)
+	severity := grade(g)
 	severity != "off"
 }
+
+# What may be the default registry, where that is not known, is one question instead of a fault of each package. It stays
+# without its answer where a fault would deny.
+finding contains object.union(place.position(groups[0]), {
+	"id": "LCK001",
+	"severity": severity,
+	"status": "unknown",
+	"msg": sprintf("%d packages come from %s; %s own default registry, which is not known here", [
+		sum([g.count | some g in groups]), concat(", ", hosts), is_default(hosts, eco),
+	]),
+	"subject": concat(", ", hosts),
+	"fix": sprintf("name the default registry under official.%s in .goproxy/config.yaml, or list all hosts you use under trusted.%s", [eco, eco]),
+}) if {
+	some eco, true in data.goproxy.official_unknown
+	some denies in [true, false]
+	groups := [g |
+		some g in input.entries
+		g.ecosystem == eco
+		may_be_default(g)
+		fatal(g) == denies
+	]
+	count(groups) > 0
+	hosts := {place.label(g) | some g in groups}
+	severity := doubt(denies, hosts)
+}
+
+grade(g) := place.grade(g, g.ecosystem, object.get({"base": "checkout"}, g.origin, g.origin))
+
+fatal(g) := grade(g) == "error"
+
+# may_be_default holds for a place that cannot be told from the default registry.
+may_be_default(g) if {
+	data.goproxy.official_unknown[g.ecosystem]
+	not data.goproxy.trusted_set[g.ecosystem]
+	g.kind == "registry"
+	g.scheme == "https"
+	g.port == ""
+	not g.userinfo
+	grade(g) != "off"
+}
+
+is_default(hosts, eco) := sprintf("it may be %s's", [eco]) if count(hosts) == 1
+
+else := sprintf("at most one of these is %s's", [eco])
+
+doubt(denies, hosts) := "error" if denies
+
+else := "note" if count(hosts) == 1
+
+else := "warning"
 
 # known_forge holds for what git fetches from a forge that everybody knows, where the user gave no list; LCK002 warns of it.
 known_forge(g) if {

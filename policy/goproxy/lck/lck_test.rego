@@ -43,6 +43,38 @@ test_lck001_fires_outside_the_users_list if {
 	listed({"origin": "base"}, {"a.test": true}) == ["error"]
 }
 
+doubts(changes, trusted) := [[f.severity, f.status, f.subject] |
+	some f in lck.finding with input as {"entries": [object.union(base, c) | some c in changes]}
+		with data.goproxy.builtin as {"npm": {"registry.npmmirror.com": true}}
+		with data.goproxy.official_unknown as {"npm": true, "go": false}
+		with data.goproxy.trusted as {"npm": {}}
+		with data.goproxy.trusted_set as {"npm": trusted}
+	f.id == "LCK001"
+	not f.group
+]
+
+test_lck001_fires_once_where_the_default_is_not_known if {
+	doubts([{"host": "a.test"}, {"id": "g2", "host": "a.test", "integrity": "none"}], false) == [["note", "unknown", "a.test"]]
+	doubts([{"host": "a.test"}, {"id": "g2", "host": "b.test"}], false) == [["warning", "unknown", "a.test, b.test"]]
+	doubts([{"host": "a.test", "origin": "change"}], false) == [["error", "unknown", "a.test"]]
+	doubts([{"host": "a.test"}, {"id": "g2", "host": "b.test", "origin": "change"}], false) == [["note", "unknown", "a.test"], ["error", "unknown", "b.test"]]
+}
+
+test_lck001_silent_on_what_is_known_not_to_be_the_default if {
+	doubts([{}], false) == []
+	doubts([{"host": "a.test"}], true) == []
+	every change in [{"scheme": "http"}, {"port": "8443"}, {"userinfo": true}, {"kind": "tarball"}, {"kind": "git"}, {"ecosystem": "go"}] {
+		doubts([object.union({"host": "a.test"}, change)], false) == []
+		certain := [f.severity |
+			some f in lck.finding with input as {"entries": [object.union(base, object.union({"host": "a.test"}, change))]}
+				with data.goproxy.official_unknown as {"npm": true, "go": false}
+			f.id == "LCK001"
+			f.group == "g1"
+		]
+		certain == ["warning"]
+	}
+}
+
 test_lck001_fires_on_git if {
 	git := {"kind": "git", "integrity": "none", "origin": "change"}
 	severities("LCK001", object.union(git, {"host": "a.test"})) == ["error"]
