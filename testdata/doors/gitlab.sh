@@ -317,6 +317,8 @@ check "merge request: the finding is named" has "$log" 'LCK003 package-lock\.jso
 check "merge request: the report is an artifact" json "$(artifact $name build report.json)" 'r.decision === "deny" && r.mode === "enforce"'
 ci $name "${request[@]}" --variable "CI_MERGE_REQUEST_DIFF_BASE_SHA=$(git -C "$work/$name" rev-parse main)"
 check "merge request, its base is in the checkout: fails with 1" fails build 1
+ci $name "${request[@]}" --variable "CI_MERGE_REQUEST_DIFF_BASE_SHA=$(git -C "$work/$name" rev-parse main)" --variable GOPROXY_ACTION_MODE=audit
+check "merge request, a variable says audit: the target's file says enforce, and it fails with 1" fails build 1
 ci $name "${request[@]}" --variable CI_MERGE_REQUEST_TARGET_BRANCH_NAME=main --variable "CI_REPOSITORY_URL=$work/srv/group/gone.git"
 check "merge request, base not readable: fails" test "$rc" != 0
 check "merge request, base not readable: says what to do" has "$log" 'GIT_DEPTH|let the job check out'
@@ -339,6 +341,13 @@ yaml() { node -e 'const yaml = require(process.argv[1]), fs = require("fs"), doc
 mkdir "$work/scripts"
 (cd "$work/scripts" && yaml 'for (const k of ["before_script", "after_script"]) fs.writeFileSync(k, docs[0].build[k].flat(9).join("\n") + "\n")
   fs.writeFileSync("variables", Object.entries(docs[0].build.variables).map(([k, v]) => `${k}=${v}\n`).join(""))' <"$work/preview.yml")
+if command -v shellcheck >/dev/null; then
+  for script in before_script after_script; do
+    check "shellcheck: $script" shellcheck --shell=sh --exclude=SC1091 "$work/scripts/$script" # SC1091: what it sources is made by the job
+  done
+else
+  say "not run: shellcheck: needs shellcheck, which is a package of Debian, and root to install it"
+fi
 # runner SHELL FILE: as GitLab's runner starts a script
 runner() { "${@:1:$#-1}" -c 'if set -o | grep pipefail >/dev/null; then set -o pipefail; fi; set -o errexit; set +o noclobber; : | eval "$(cat "$1")"' runner "${@: -1}"; }
 id=1000
@@ -375,35 +384,151 @@ in_shell "$ash" GOPROXY_ACTION_DIRECTORY=nowhere -- 'touch "$HOME/reached"'
 check "ash, setup fails with 2: so does the job" same "$rc" 2
 in_shell "$ash" GOPROXY_ACTION_SHA256="${sum//[0-9]/0}" -- 'touch "$HOME/reached"'
 check "ash, wrong digest: the job ends with 4" same "$rc" 4
-mkdir -m 755 "$TMPDIR/goproxy-action-$((id + 1))"
+# neighbour OWNER MODE: has made the directory of the next job, with things to read and to start
+neighbour() {
+  local dir=$TMPDIR/goproxy-action-$((id + 1)) file
+  mkdir "$dir"
+  printf 'export planted=1; echo planted >>"%s/stolen"\n' "$work" >"$dir/env"
+  printf '#!/bin/sh\necho planted >>"%s/stolen"\n' "$work" >"$dir/goproxy-action"
+  printf 'planted report\n' >"$dir/report.txt"
+  chmod 755 "$dir"/*
+  chown -R "$1" "$dir"
+  chmod "$2" "$dir"
+}
+for shell in "$ash" /bin/dash /bin/bash; do
+  called=$(sed 's/.*[ /]//' <<<"$shell")
+  for of in nobody:700 root:755; do
+    neighbour "${of%:*}" "${of#*:}"
+    in_shell "$shell" -- 'touch "$HOME/reached"'
+    check "$called, a directory of $of is there: the job ends with 4" same "$rc" 4
+    check "$called, a directory of $of: says what to do" has "$log" 'Set the variable TMPDIR'
+    check "$called, a directory of $of: nothing of it is read" lacks "$log" 'planted'
+    check "$called, a directory of $of: nor taken away" present "$TMPDIR/goproxy-action-$id/env"
+    rm -rf "$TMPDIR/goproxy-action-$id"
+  done
+done
+mkdir -m 700 "$work/elsewhere"
+printf 'echo planted >>"%s/stolen"\n' "$work" >"$work/elsewhere/env"
+ln -s "$work/elsewhere" "$TMPDIR/goproxy-action-$((id + 1))"
 in_shell "$ash" -- 'touch "$HOME/reached"'
-check "ash, a neighbour has made the directory: the job ends with 4" same "$rc" 4
-check "ash, a neighbour: says what to do" has "$log" 'set the variable TMPDIR'
+check "ash, a link in place of the directory: the job ends with 4" same "$rc" 4
+check "ash, a link: is not followed" present "$work/elsewhere/env"
+rm -f "$TMPDIR/goproxy-action-$id"
+neighbour root 700
+in_shell "$ash" -- 'echo "planted=${planted:-no}"'
+check "ash, left over by the same user: the job succeeds" same "$rc" 0
+check "ash, left over: nothing of it is used" has "$log" '^planted=no'
+neighbour root 700
+in_shell "$ash" GOPROXY_ACTION_BINARY=/nowhere -- 'touch "$HOME/reached"'
+check "ash, left over, and the job fails: after_script uses nothing of it" lacks "$log" 'planted'
+check "ash, a neighbour: nothing of it is started" absent "$work/stolen"
+check "ash, all of these: nothing is left in the temporary directory" tidy
+
+# What goes wrong by accident is not called an attack.
+ends() { # WHAT CODE WHY
+  check "ash, $1: the job ends with $2" same "$rc" "$2"
+  check "ash, $1: says why" has "$log" "$3"
+}
+in_shell "$ash" "TMPDIR=$work/missing" -- 'touch "$HOME/reached"'
+ends "no TMPDIR" 2 'cannot be made; let the variable TMPDIR'
+echo '<html>Please log in</html>' >"$work/files/page.gz"
+in_shell "$ash" "GOPROXY_ACTION_BINARY=$files/page.gz" -- 'touch "$HOME/reached"'
+ends "a page in place of the program" 3 'is no whole gzip file'
+head -c 100000 "$work/files/goproxy-action.gz" >"$work/files/half.gz"
+in_shell "$ash" "GOPROXY_ACTION_BINARY=$work/files/half.gz" -- 'touch "$HOME/reached"'
+ends "half a file" 2 'is no whole gzip file'
+mkdir "$work/image" "$work/full"
+cp "$binary" "$work/image/goproxy-action"
+printf '#!/bin/sh\necho "head: No space left on device" >&2; exit 1\n' >"$work/full/head"
+printf '#!/bin/sh\necho "mv: No space left on device" >&2; exit 1\n' >"$work/full/mv"
+chmod +x "$work/full"/*
+in_shell "$ash" "PATH=$work/full:$box" -- 'touch "$HOME/reached"'
+ends "no room to unpack" 2 'could not be unpacked; let the variable TMPDIR'
+in_shell "$ash" "PATH=$work/full:$box" "GOPROXY_ACTION_BINARY=$work/image/goproxy-action" -- 'touch "$HOME/reached"'
+ends "no room for the program" 2 'could not be written; let the variable TMPDIR'
+printf '#!/etc/passwd\n' >"$work/files/unstartable" # what a file system mounted noexec says: permission denied
+in_shell "$ash" "GOPROXY_ACTION_BINARY=$work/files/unstartable" "GOPROXY_ACTION_SHA256=$(sum "$work/files/unstartable")" -- 'touch "$HOME/reached"'
+ends "TMPDIR is mounted noexec" 2 'noexec, then let the variable TMPDIR'
+in_shell "$ash" -- "$(cat "$work/scripts/before_script")" 'touch "$HOME/reached"'
+ends "before_script taken twice" 2 'for the second time'
+check "ash, before_script taken twice: after_script takes the first back" has "$log" 'goproxy-action: restored: .*GOPROXY'
+in_shell "$ash" -- 'rm "$GOPROXY_ACTION_HOME/report.txt"'
+check "ash, the report is gone: after_script goes on" has "$log" 'goproxy-action: restored: .*GOPROXY'
+in_shell "$ash" -- 'echo false >>"$GOPROXY_ACTION_HOME/env"'
+check "ash, the settings do not load: after_script ends" same "$rc" 0
+in_shell "$ash" -- 'ls -d "$GOPROXY_ACTION_HOME"/goproxy-action-*/journal.json'
+check "ash, the journal lies in the job's directory" has "$log" "^$TMPDIR/goproxy-action-$id/.*/journal.json"
+check "ash, accidents: nothing is left in the temporary directory" tidy
+
+# Behind a proxy. What is downloaded is no program, which its digest tells.
+tarball=$npm/is-number/-/is-number-7.0.0.tgz
+curl -fsS -o "$work/tarball" "$tarball" || die "$tarball cannot be downloaded"
+for client in curl wget; do
+  wget --version | grep GNU >/dev/null || die "GNU wget is missing on this machine"
+  mkdir "$work/only-$client"
+  ln -s "$(command -v $client)" "$work/only-$client/"
+  wc -l <"$work/forwardproxy.log" >"$work/mark"
+  trace=1 in_shell "$ash" "PATH=$work/only-$client:$box" "HTTPS_PROXY=$proxy" "GOPROXY_ACTION_BINARY=$tarball" -- 'touch "$HOME/reached"'
+  check "behind a proxy, $client: it was asked" through
+  check "behind a proxy, $client: the file came through it" has "$log" "has the SHA-256 $(sum "$work/tarball")"
+  check "behind a proxy, $client: the password is not in the log" silent "$log"
+  in_shell "$ash" "PATH=$work/only-$client:$box" "HTTPS_PROXY=http://ci:$encoded@127.0.0.1:none" "GOPROXY_ACTION_BINARY=$tarball" -- 'touch "$HOME/reached"'
+  check "behind a broken proxy, $client: the job ends with 3" same "$rc" 3
+  check "behind a broken proxy, $client: the password is not in the log" silent "$log"
+  in_shell "$ash" "PATH=$work/only-$client:$box" "GOPROXY_ACTION_BINARY=$files/gone" -- 'touch "$HOME/reached"'
+  check "a file that is not there, $client: the reason is in the log" has "$log" '404'
+done
+in_shell "$ash" "HTTPS_PROXY=$dead" "GOPROXY_ACTION_BINARY=https://127.0.0.1:1/x" -- 'touch "$HOME/reached"'
+ends "behind a proxy, with busybox's wget" 3 'let the image have curl'
+check "ash, downloads: nothing is left in the temporary directory" tidy
 check "ash, failures: the script is never reached" absent "$work/home/reached"
 in_shell "$ash" "TMPDIR=$work/$name" -- 'echo "$GOPROXY_ACTION_HOME"'
 check "ash, TMPDIR in the checkout: another place is taken" has "$log" '^/tmp/goproxy-action-'
+ln -s "$work/$name" "$work/tmp/link"
+for way in "$work/tmp/../$name" "$work/tmp/link"; do
+  in_shell "$ash" "TMPDIR=$way" -- 'echo "$GOPROXY_ACTION_HOME"'
+  check "ash, TMPDIR in the checkout as ${way#"$work/"}: another place is taken" has "$log" '^/tmp/goproxy-action-'
+done
+rm "$work/tmp/link"
 
 # In the image.
 mkdir "$work/$name/bin"
 for program in curl wget goproxy-action sha256sum mkdir cp gzip; do
   printf '#!/bin/sh\necho "%s" >>"%s/stolen"\n' "$program" "$work" >"$work/$name/bin/$program"
 done
-chmod +x "$work/$name"/bin/*
-in_shell "$ash" "PATH=$work/$name/bin:bin::$box" -- 'echo "GOPROXY=$GOPROXY"'
+printf '#!/bin/sh\necho "$0" >>"%s/stolen"\n' "$work" | tee "$work/$name"/{mkdir,gzip,tail,rm} "$work/$name"/bin/{ls,id,tail,rm} >/dev/null
+chmod +x "$work/$name"/bin/* "$work/$name"/{mkdir,gzip,tail,rm}
+hostile=$work/$name/bin:bin::$work/tmp/../$name/bin:$box
+in_shell "$ash" "PATH=$hostile" -- 'echo "GOPROXY=$GOPROXY"'
 check "ash, programs of the checkout on the PATH: the job succeeds" has "$log" '^GOPROXY=https://'
-in_shell "$ash" "PATH=$work/$name/bin:bin::$box" GOPROXY_ACTION_BINARY= GOPROXY_ACTION_SHA256= -- 'echo reached'
+in_shell "$ash" "PATH=$hostile" GOPROXY_ACTION_BINARY= GOPROXY_ACTION_SHA256= -- 'echo reached'
 check "ash, no program but the checkout's: the job ends with 2" same "$rc" 2
 check "ash, programs of the checkout: none is started" absent "$work/stolen"
-mkdir "$work/image"
-cp "$binary" "$work/image/"
+rm "$work/$name"/{mkdir,gzip,tail,rm}
 in_shell "$ash" "PATH=$box:$work/image" GOPROXY_ACTION_BINARY= GOPROXY_ACTION_SHA256= -- 'echo "GOPROXY=$GOPROXY"'
 check "ash, the program is in the image: the job succeeds" has "$log" '^GOPROXY=https://'
 mkdir "$work/victim"
 rm -rf "$work/$name/.goproxy-action"
 ln -s "$work/victim" "$work/$name/.goproxy-action"
-in_shell "$ash" -- 'echo "GOPROXY=$GOPROXY"'
-check "ash, a link in place of the reports: the job succeeds" has "$log" '^GOPROXY=https://'
+in_shell "$ash" -- 'touch "$HOME/reached"'
+check "ash, a link in place of the reports: the job ends with 2" same "$rc" 2
 check "ash, a link in place of the reports: is not followed" same "$(ls -A "$work/victim")" ""
+rm -rf "$work/$name/.goproxy-action"
+mkdir "$work/$name/.goproxy-action"
+echo precious >"$work/$name/.goproxy-action/notes"
+for shell in "$ash" /bin/dash /bin/bash; do
+  called=$(sed 's/.*[ /]//' <<<"$shell")
+  in_shell "$shell" -- 'touch "$HOME/reached"'
+  check "$called, the repository has files where the reports go: the job ends with 2" same "$rc" 2
+  check "$called, files where the reports go: says what to do" has "$log" 'remove it from the repository'
+  check "$called, files where the reports go: they stay" present "$work/$name/.goproxy-action/notes"
+done
+rm -f "$work/$name/.goproxy-action/notes"
+echo '{}' >"$work/$name/.goproxy-action/report.json"
+in_shell "$ash" -- 'echo "GOPROXY=$GOPROXY"'
+check "ash, reports of an earlier job: the job succeeds" has "$log" '^GOPROXY=https://'
+check "ash, reports of an earlier job: are replaced" json "$work/$name/.goproxy-action/report.json" 'r.decision === "allow"'
+check "ash, failures: the script is never reached, either" absent "$work/home/reached"
 mkdir "$work/$name/.goproxy"
 printf 'proxy: {https: "%s"}\n' "$proxy" >"$work/$name/.goproxy/config.yaml"
 trace=1 in_shell "$ash" -- '{ set +x; } 2>/dev/null' 'case $HTTPS_PROXY in *:*@*) echo "has the password" ;; esac'
@@ -427,6 +552,24 @@ check "schema: the template's header is valid" valid "$work/header.json"
 check "schema: its jobs are valid" valid "$work/jobs.json"
 check "schema: a misspelt key is not" eval '! valid "$work/wrong.json"'
 
+# resolved TEMPLATE PIPELINE: the pipeline's own jobs as GitLab has them, which resolves !reference everywhere and flattens
+# its lists in scripts only. gitlab-ci-local flattens them everywhere.
+resolved() {
+  node -e 'const yaml = require(process.argv[1]), fs = require("fs")
+    class Reference { constructor(path) { this.path = path } }
+    const tag = new yaml.Type("!reference", {kind: "sequence", construct: path => new Reference(path)})
+    const schema = yaml.DEFAULT_SAFE_SCHEMA ? new yaml.Schema({include: [yaml.DEFAULT_SAFE_SCHEMA], explicit: [tag]}) : yaml.DEFAULT_SCHEMA.extend([tag])
+    const load = file => { const docs = []; yaml.loadAll(fs.readFileSync(file, "utf8"), d => docs.push(d), {schema}); return docs.at(-1) }
+    const page = load(process.argv[3]), all = {...load(process.argv[2]), ...page}
+    const resolve = (v, key) => {
+      if (v instanceof Reference) return resolve(v.path.reduce((at, k) => at[k], all), key)
+      if (Array.isArray(v)) { const list = v.map(e => resolve(e)); return /script$/.test(key) ? list.flat(10) : list }
+      if (v && typeof v === "object") return Object.fromEntries(Object.entries(v).map(([k, e]) => [k, resolve(e, k)]))
+      return v
+    }
+    console.log(JSON.stringify(resolve(page)))' "$LAB_HOME/npm/ajv/node_modules/js-yaml" "$1" "$2"
+}
+
 # The examples of the documentation: each is a pipeline, with the first one's include where it has none.
 name=examples
 mkdir "$work/$name" "$work/pages"
@@ -441,7 +584,12 @@ for page in "$work"/pages/*.yml; do
   sed -n '/^---$/,$p' "$log" >"$work/example.yml"
   check "example $example of docs/gitlab.md: gitlab-ci-local takes it" same "$rc" 0
   check "example $example of docs/gitlab.md: valid by the schema" valid "$work/example.yml"
+  resolved "$template" "$page" >"$work/example.json"
+  check "example $example of docs/gitlab.md: valid as GitLab resolves it" valid "$work/example.json"
 done
+printf 'build: {script: [!reference [.goproxy-action, before_script]], artifacts: {paths: [a, !reference [.goproxy-action, artifacts, paths]]}}\n' >"$work/nested.yml"
+resolved "$template" "$work/nested.yml" >"$work/nested.json"
+check "schema: a !reference as one of the paths of artifacts is not valid" eval '! valid "$work/nested.json"'
 check "docs/gitlab.md: has its examples" present "$work/pages/6.yml"
 # the first one runs, with a binary that is there
 name=first
