@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -23,7 +24,21 @@ import (
 	"github.com/org/goproxy-action/policy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain gives journals and reports a directory that goes away.
+func TestMain(m *testing.M) {
+	temp, err := os.MkdirTemp("", "cli-test-")
+	if err == nil {
+		err = os.Setenv("TMPDIR", temp)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(temp)
+		os.Exit(code)
+	}))
+}
 
 // stage is a machine with a checkout in a played Internet: official.test is the toolchain's default module proxy and
 // registry, goproxy.cn and registry.npmmirror.com are mirrors.
