@@ -36,7 +36,7 @@ var alone = map[string][]string{
 	"github.com/open-policy-agent/opa":      {"internal/decide"},
 	"github.com/sethvargo/go-githubactions": {"internal/front/github"},
 	"github.com/google/go-github":           {"internal/front/github"},
-	"github.com/goccy/go-yaml":              {"internal/config", "internal/release"},
+	"github.com/goccy/go-yaml":              {"internal/config"},
 	"github.com/spf13/cobra":                {"internal/cli"},
 	"golang.org/x/mod/modfile":              {"internal/ecosystem/golang"},
 	"golang.org/x/crypto/x509roots":         {"internal/detect"},

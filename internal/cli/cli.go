@@ -83,7 +83,7 @@ func Main(ctx context.Context, p Process) (code int) {
 	}
 	var known *problem.Problem
 	if !errors.As(err, &known) && !m.started { // cobra's own: an unknown command, flag or argument
-		err = problem.New(problem.Usage, "", "run goproxy-action --help", "%s", source.Plain(err.Error(), 300))
+		err = problem.New(problem.Usage, "", "run goproxy-action --help", "%s", source.Plain(strings.Join(strings.Fields(err.Error()), " "), 300))
 	}
 	if !m.reported {
 		report.Error(m.Stderr, err)

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +50,9 @@ func formats(command string) []string {
 	return all
 }
 
+// several matches what was meant as a list.
+var several = regexp.MustCompile(`,[a-z]+=`)
+
 // output is one further report.
 type output struct{ format, file string }
 
@@ -66,12 +71,12 @@ func outputFlag(cmd *cobra.Command) *[]string {
 	return f
 }
 
-// parseOutputs reads what flags say, else the input, whose entries are parted by commas.
+// parseOutputs reads what flags say, else the input, whose entries are parted by commas or line ends.
 func parseOutputs(command string, flags []string, input func(string) (string, bool)) (outputs, error) {
 	from, given := "flag --output", flags
 	if len(flags) == 0 && input != nil {
 		text, _ := input("output")
-		from, given = "input output", strings.Split(text, ",")
+		from, given = "input output", strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' })
 	}
 	var all outputs
 	known := formats(command)
@@ -83,7 +88,9 @@ func parseOutputs(command string, flags []string, input func(string) (string, bo
 		switch {
 		case !slices.Contains(known, format):
 			return nil, problem.New(problem.Usage, from, "write FORMAT=FILE; formats of "+command+" are "+strings.Join(known, ", "), "%q names no format", source.Plain(g, 100))
-		case file == "" || strings.ContainsRune(file, 0):
+		case several.MatchString(file):
+			return nil, problem.New(problem.Usage, from, "write --output once for each report", "%q names several reports", source.Plain(g, 100))
+		case file == "" || strings.ContainsFunc(file, unicode.IsControl):
 			return nil, problem.New(problem.Usage, from, "write "+format+"=FILE", "%q names no file", source.Plain(g, 100))
 		case slices.ContainsFunc(all, func(o output) bool { return canonical(o.file) == canonical(file) }):
 			return nil, problem.New(problem.Usage, from, "give each report a file of its own", "%s is named twice", source.Plain(file, 100))

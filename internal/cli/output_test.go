@@ -131,7 +131,7 @@ func TestOutputOfAnInput(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.env["INPUT_OUTPUT"] = "sarif=" + filepath.Join(s.dir, "out", "r.sarif") + ", json=" + filepath.Join(s.dir, "file") + ", "
+	s.env["INPUT_OUTPUT"] = "sarif=" + filepath.Join(s.dir, "out", "r.sarif") + "\n  json=" + filepath.Join(s.dir, "file") + ", "
 	s.run("setup").want(t, 0, nil, nil)
 	for _, f := range []string{"out/r.sarif", "file"} {
 		if info, err := os.Lstat(filepath.Join(s.dir, f)); err != nil || !info.Mode().IsRegular() {
@@ -156,6 +156,8 @@ func TestOutputMistakes(t *testing.T) {
 		`"env=a" names no format`:   {"check", "--output", "env=a"},
 		`"sarif=a" names no format`: {"detect", "--output", "sarif=a"},
 		`env is asked for twice`:    {"setup", "DIR", "--output", "env=a", "--output", "env=b"},
+		`names several reports`:     {"check", "--output", "json=a,text=b"},
+		`names no file`:             {"check", "--output", "json=a\nb"},
 		`it is a directory`:         {"check", "DIR", "--output", "json=" + t.TempDir()},
 	} {
 		if e := s.run(args...); e.code != 2 || !strings.Contains(e.stdout+e.stderr, want) || !strings.Contains(e.stdout+e.stderr, "fix: ") {

@@ -159,10 +159,10 @@ func (s Setting) apply(c *Config, texts []string, origin string) *fault {
 	return s.set(c, texts, origin)
 }
 
-// split takes a list apart that was written with commas.
+// split takes a list apart that was written with commas or on several lines.
 func split(value string) []string {
 	var out []string
-	for part := range strings.SplitSeq(value, ",") {
+	for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
 		if part = strings.TrimSpace(part); part != "" {
 			out = append(out, part)
 		}

@@ -6,6 +6,11 @@ set -euo pipefail
 # shellcheck source=../lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
 
+if [ "$(id -u)" != 0 ] && ! { [ -x "$(command -v pre-commit)" ] && [ -x "$(command -v strace)" ]; }; then
+  say "not run: needs root, to install pre-commit and strace"
+  totals
+  exit
+fi
 workplace
 trap 'erase "$work"' EXIT
 # shellcheck disable=SC2046
