@@ -37,6 +37,7 @@ var alone = map[string][]string{
 	"github.com/sethvargo/go-githubactions": {"internal/front/github"},
 	"github.com/google/go-github":           {"internal/front/github"},
 	"github.com/goccy/go-yaml":              {"internal/config"},
+	"go.yaml.in/yaml":                       {"internal/decide"},
 	"github.com/spf13/cobra":                {"internal/cli"},
 	"golang.org/x/mod/modfile":              {"internal/ecosystem/golang"},
 	"golang.org/x/crypto/x509roots":         {"internal/detect"},

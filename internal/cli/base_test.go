@@ -4,25 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/org/goproxy-action/internal/upstreamtest"
 )
-
-// git runs git in the checkout.
-func (s *stage) git(args ...string) string {
-	s.t.Helper()
-	cmd := exec.Command("git", append([]string{"-C", s.dir, "-c", "user.name=a", "-c", "user.email=a@a.test"}, args...)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
 
 // A pull request whose base commit the checkout has is judged by it without GitHub. If that commit was forged by an
 // earlier job on the runner, nothing is decided, whatever the mode.

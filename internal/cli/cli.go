@@ -68,7 +68,7 @@ func Main(ctx context.Context, p Process) (code int) {
 	// As long as it is not known that stdout holds something else than lines for a shell, a shell that evaluates them has
 	// to fail with us: with bad use and a mistyped command, too.
 	m.shellLines = !github.Detect(m.env) && !slices.ContainsFunc(p.Args, func(a string) bool {
-		return slices.Contains([]string{"check", "detect", "version", "completion", "help"}, a)
+		return slices.Contains([]string{"check", "detect", "policy", "version", "completion", "help"}, a)
 	})
 	root := m.root()
 	root.SetArgs(p.Args)
@@ -153,7 +153,7 @@ Exit codes: 0 clean, 1 violations of policy, 2 bad use or configuration, 3 the n
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) { m.started = true },
 	}
-	root.AddCommand(m.setup(), m.check(), m.detect(), m.restore(), m.version())
+	root.AddCommand(m.setup(), m.check(), m.detect(), m.restore(), m.policy(), m.version())
 	return root
 }
 
@@ -174,6 +174,10 @@ func (m *program) begin(cmd *cobra.Command, args []string) (run.Process, error) 
 			}
 		}
 		return "", false
+	}
+	if cmd.Flags().Lookup("policy") != nil {
+		p.PolicyPaths, _ = cmd.Flags().GetStringArray("policy")
+		p.PolicyKey, _ = cmd.Flags().GetString("policy-key")
 	}
 	var err error
 	switch {
@@ -232,6 +236,7 @@ func (m *program) setup() *cobra.Command {
   goproxy-action setup --output env=FILE && . FILE
   goproxy-action setup --mode audit   # report what enforce would do`}
 	flags(cmd)
+	policyFlags(cmd)
 	m.reports(cmd, func(ctx context.Context, p run.Process, format string) (report.Outcome, error) {
 		terminal, file := m.front.SaveState == nil, m.outputs.file(formatEnv)
 		m.shellLines = terminal && format != "json" && file == ""
@@ -251,17 +256,20 @@ func (m *program) setup() *cobra.Command {
 func (m *program) check() *cobra.Command {
 	cmd := &cobra.Command{Use: "check [DIR]", Short: "Decide whether the dependencies of a checkout may be downloaded", Args: cobra.MaximumNArgs(1),
 		Example: `  goproxy-action check
-  goproxy-action check --scope repo --offline services/api`}
+  goproxy-action check --scope repo --offline services/api
+  goproxy-action check --diff main`}
 	flags(cmd)
+	policyFlags(cmd)
 	scope := cmd.Flags().String("scope", run.ScopeAll, "all, or repo to leave this machine's settings out")
 	offline := cmd.Flags().Bool("offline", false, "ask no network, and list what was not asked")
+	diff := cmd.Flags().String("diff", "", "fail only for what is new since a commit: a hash, a branch, a tag, or auto for the one that the CI system names")
 	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{run.ScopeAll, run.ScopeRepo}, cobra.ShellCompDirectiveNoFileComp))
 	m.reports(cmd, func(ctx context.Context, p run.Process, _ string) (report.Outcome, error) {
 		if *scope != run.ScopeAll && *scope != run.ScopeRepo {
 			err := problem.New(problem.Usage, "flag --scope", "write all or repo", "%q is no scope", source.Plain(*scope, 40))
 			return report.Outcome{Command: "check"}, err
 		}
-		return p.Check(ctx, *scope, *offline)
+		return p.Check(ctx, run.Ask{Scope: *scope, Offline: *offline, Diff: *diff})
 	})
 	return cmd
 }

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
@@ -99,6 +100,30 @@ func BenchmarkCheck10k(b *testing.B) {
 	for b.Loop() {
 		if out := run("check", "--format", "json"); !bytes.Contains(out, []byte(`"packages": 10000`)) {
 			b.Fatalf("other than 10,000 packages:\n%s", out)
+		}
+	}
+}
+
+// check of a go.mod with 300 requirements, every tenth of them no release, and a go.sum of 300 modules.
+func BenchmarkCheckModules300(b *testing.B) {
+	var mod, sums strings.Builder
+	mod.WriteString("module example.test/app\n\ngo 1.25\n\nrequire (\n")
+	for i := range 300 {
+		version := "v1.2.3"
+		if i%10 == 0 {
+			version = "v0.0.0-20240102030405-0123456789ab"
+		}
+		sum := sha256.Sum256(fmt.Append(nil, i))
+		hash := "h1:" + base64.StdEncoding.EncodeToString(sum[:])
+		fmt.Fprintf(&mod, "\tgithub.com/owner-%d/module-%[1]d %s\n", i, version)
+		fmt.Fprintf(&sums, "github.com/owner-%d/module-%[1]d %s %s\ngithub.com/owner-%[1]d/module-%[1]d %[2]s/go.mod %[3]s\n", i, version, hash)
+	}
+	mod.WriteString(")\n")
+	run := benched(b, 0, map[string]string{"go.mod": mod.String(), "go.sum": sums.String()})
+	b.ReportAllocs()
+	for b.Loop() {
+		if out := run("check", "--scope", "repo", "--format", "json"); !bytes.Contains(out, []byte(`"modules": 300`)) {
+			b.Fatalf("other than 300 modules:\n%s", out)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"path"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -158,6 +159,32 @@ func setKeys(c *Config, v []string, origin string) *fault {
 		}
 	}
 	c.SumDBKeys = Value[[]string]{list(v), origin}
+	return nil
+}
+
+func setModuleHosts(c *Config, v []string, origin string) *fault {
+	for i, entry := range v {
+		if f := noHost(entry); f != nil {
+			f.item = i
+			return f
+		}
+		if strings.Contains(entry, ":") {
+			return &fault{item: i, why: "is no host that a module path can begin with", hint: "write a name such as github.com, or a domain with a leading dot"}
+		}
+	}
+	c.ModuleHosts = Value[[]string]{list(v), origin}
+	return nil
+}
+
+func setModulePrefixes(c *Config, v []string, origin string) *fault {
+	for i, entry := range v {
+		for part := range strings.SplitSeq(entry, "/") { // as module.MatchPrefixPatterns matches them
+			if _, err := path.Match(part, ""); err != nil || part == "" || strings.ContainsAny(part, ", \t") {
+				return &fault{item: i, why: "is no beginning of a module path", hint: "write it like github.com/corp or *.corp.example, as in GOPRIVATE"}
+			}
+		}
+	}
+	c.ModulePrefixes = Value[[]string]{list(v), origin}
 	return nil
 }
 

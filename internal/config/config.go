@@ -54,8 +54,18 @@ type Config struct {
 	Direct Value[bool]
 	// SumDBKeys are verifier keys.
 	SumDBKeys Value[[]string]
+	// ModuleHosts are hosts as in Trusted, and ModulePrefixes patterns as in GOPRIVATE, that module paths may begin with;
+	// not Given means any.
+	ModuleHosts, ModulePrefixes Value[[]string]
+	// Policies are directories, .rego files and bundles in the checkout, with slashes; not Given means PolicyDir where it
+	// is there.
+	Policies Value[[]string]
+	// PolicyKey is a public key in PEM, or the path in the checkout of a file that holds one; empty means none.
+	PolicyKey Value[string]
 	// Severity is off, note, warning or error by rule. Whether there is such a rule is for the caller to say.
 	Severity map[string]Value[string]
+	// WaiverDays is how many days from now a waiver may end at most.
+	WaiverDays Value[int]
 }
 
 // Lookup finds a flag or an input by its setting's name; nil finds nothing.
@@ -71,6 +81,7 @@ func defaults() Config {
 		Direct:    Value[bool]{true, Default},
 
 		RequireAddress: Value[bool]{false, Default},
+		WaiverDays:     Value[int]{180, Default},
 	}
 }
 
@@ -150,7 +161,7 @@ func (s Setting) apply(c *Config, texts []string, origin string) *fault {
 		switch {
 		case t == "":
 			return &fault{item: i, why: "is empty", hint: "write a value, or leave it out"}
-		case !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl):
+		case !utf8.ValidString(t) || strings.ContainsFunc(t, func(c rune) bool { return unicode.IsControl(c) && !(s.Lines && c == '\n') }):
 			return &fault{item: i, why: "holds a control character", hint: "write plain text on one line"}
 		case s.Allowed != nil && (s.Kind != Pairs || i == 1) && !slices.Contains(s.Allowed, t):
 			return &fault{item: i, why: "is not allowed", hint: "allowed: " + strings.Join(s.Allowed, ", ")}

@@ -54,6 +54,7 @@ proxy:
   http: http://proxy.example:3128
   no-proxy: [.corp.example, 10.0.0.0/8]
 severity: {GO001: off, LCK003: error}
+waivers: {max-days: 90}
 `)
 	at := func(line int) string { return fmt.Sprintf("%s:%d", File, line) }
 	want := Config{
@@ -70,8 +71,9 @@ severity: {GO001: off, LCK003: error}
 		RequireAddress: Value[bool]{true, at(13)}, Direct: Value[bool]{false, at(14)},
 		SumDBKeys:  Value[[]string]{[]string{exampleKey}, at(16)},
 		HTTPSProxy: Value[string]{"http://ci:s3cret@proxy.example:3128", at(18)}, HTTPProxy: Value[string]{"http://proxy.example:3128", at(19)},
-		NoProxy:  Value[[]string]{[]string{".corp.example", "10.0.0.0/8"}, at(20)},
-		Severity: map[string]Value[string]{"GO001": {"off", at(21)}, "LCK003": {"error", at(21)}},
+		NoProxy:    Value[[]string]{[]string{".corp.example", "10.0.0.0/8"}, at(20)},
+		Severity:   map[string]Value[string]{"GO001": {"off", at(21)}, "LCK003": {"error", at(21)}},
+		WaiverDays: Value[int]{90, at(22)},
 	}
 	if d := cmp.Diff(want, got, prefixes); d != "" {
 		t.Error(d)
@@ -170,13 +172,13 @@ func TestBadFile(t *testing.T) {
 		{"twice", "mode: audit\nmode: enforce\n", `2:1: "mode" is written twice, first in line 1; keep one
 >  2 | mode: …
        ^`},
-		{"unknown", "mode: audit\ntoken: hunter2\n", `2:1: "token" is no key of this file; allowed: mode, probe, tools, proxy, official, sources, trusted, direct, checksum-database, severity
+		{"unknown", "mode: audit\ntoken: hunter2\n", `2:1: "token" is no key of this file; allowed: mode, probe, tools, proxy, official, sources, trusted, direct, checksum-database, modules, policies, policy-key, severity, waivers
 >  2 | token: ***
        ^`},
 		{"unknown below", "trusted:\n  hosts: hunter2\n", `2:3: "hosts" is no key of trusted; allowed: go, npm, addresses, require-address
 >  2 |   hosts: …
          ^`},
-		{"path as a key", "proxy.https: hunter2\n", `1:1: "proxy.https" is no key of this file; allowed: mode, probe, tools, proxy, official, sources, trusted, direct, checksum-database, severity
+		{"path as a key", "proxy.https: hunter2\n", `1:1: "proxy.https" is no key of this file; allowed: mode, probe, tools, proxy, official, sources, trusted, direct, checksum-database, modules, policies, policy-key, severity, waivers
 >  1 | proxy.https: …
        ^`},
 		{"no mapping", "- a\n", "1:1: the file is a list, not a mapping; write `key: value` lines below it\n>  1 | - a\n       ^"},
@@ -228,12 +230,15 @@ func TestBadFile(t *testing.T) {
 		{"key", "checksum-database: {keys: [a+b+c]}", `1:28: checksum-database.keys: "a+b+c" is no key of a checksum database; copy it whole, as name+hash+key
 >  1 | checksum-database: {keys: [a+b+c]}
                                   ^`},
-		{"rule", "severity: {GO001: off, go2: error}", `1:24: severity: "go2" is no rule; rules are called like GO001 or LCK003
+		{"rule", "severity: {GO001: off, go2: error}", `1:24: severity: "go2" is no rule; rules are called like GO001, or main.deny for what deny of package main finds
 >  1 | severity: {GO001: off, go2: error}
                               ^`},
 		{"severity", "severity: {GO001: bad}", `1:19: severity: "bad" is not allowed; allowed: off, note, warning, error
 >  1 | severity: {GO001: bad}
                          ^`},
+		{"days", "waivers: {max-days: 1e3}", `1:21: waivers.max-days: "1e3" is no number of days; write a whole number from 1 to 3660
+>  1 | waivers: {max-days: 1e3}
+                           ^`},
 		{"secret", "proxy:\n  https: ci:hunter2@proxy:3128\n", `2:10: proxy.https: the value is no address of a forward proxy; write it like http://proxy.example:3128, with special characters of a password percent-encoded`},
 		{"secret beside", "proxy: {https: 'ci:hunter2@proxy', htp: x}", `1:16: proxy.https: the value is no address of a forward proxy; write it like http://proxy.example:3128, with special characters of a password percent-encoded`},
 		{"too deep", strings.Repeat("- ", 100) + "a", "1:31: is nested deeper than 16 levels; no setting is deeper than three levels\n>  1 | " +
@@ -317,6 +322,8 @@ func TestStricter(t *testing.T) {
 			c.RequireAddress = Value[bool]{true, File + ":1" + by}
 			c.Direct = Value[bool]{false, File + ":2" + by}
 		}},
+		{"fewer days", "", "waivers: {max-days: 30}", func(c *Config) { c.WaiverDays = Value[int]{30, File + ":1" + by} }},
+		{"more days", "", "waivers: {max-days: 365}", func(*Config) {}},
 		{"severity", "severity: {GO001: note, GO002: error}", "severity: {GO001: warning, GO002: off, GO003: error, GO004: warning}", func(c *Config) {
 			c.Severity["GO001"] = Value[string]{"warning", File + ":1" + by}
 			c.Severity["GO003"] = Value[string]{"error", File + ":1" + by}

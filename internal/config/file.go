@@ -36,28 +36,42 @@ type reader struct {
 	path     string
 	// hidden is true when nothing of the file may be quoted.
 	hidden bool
-	lines  []string
+	// holds is what one entry of the file is called.
+	holds string
+	lines []string
 }
 
 func read(c *Config, content []byte, path string, linked bool) error {
-	r := &reader{config: c, settings: Settings(), path: path, hidden: linked}
+	r := &reader{config: c, settings: Settings(), path: path, hidden: linked, holds: "setting"}
+	body, err := r.document(content)
+	if err != nil || body == nil {
+		return err
+	}
+	return r.mapping("", body)
+}
+
+// document parses the one document of the file; nil where there is none.
+func (r *reader) document(content []byte) (ast.Node, error) {
 	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
 	r.lines = strings.Split(string(content), "\n")
 	if len(content) > MaxFile {
-		return problem.New(problem.Usage, path, "remove what is no setting", "has %d KiB, and at most %d KiB are read", len(content)>>10, MaxFile>>10)
+		return nil, problem.New(problem.Usage, r.path, "remove what is no "+r.holds, "has %d KiB, and at most %d KiB are read", len(content)>>10, MaxFile>>10)
 	}
 	for i, line := range r.lines {
+		if strings.HasPrefix(line, "<<<<<<< ") || strings.HasPrefix(line, ">>>>>>> ") {
+			return nil, r.stumble(i+1, 1, 0, "resolve the conflict", "holds a marker of a merge conflict")
+		}
 		for j, char := range line {
 			if char < 0x20 && char != '\t' || char == 0x7f || char == utf8.RuneError && !strings.HasPrefix(line[j:], "\ufffd") {
-				return r.stumble(i+1, j+1, 0, "save it as plain text in UTF-8", "holds a control character or a byte that is no UTF-8")
+				return nil, r.stumble(i+1, j+1, 0, "save it as plain text in UTF-8", "holds a control character or a byte that is no UTF-8")
 			}
 		}
 	}
 	text := string(content) + "\n" // without a last line end the lexer drops a tag
 	tokens := lexer.Tokenize(text)
 	if err := r.bound(tokens); err != nil {
-		return err
+		return nil, err
 	}
 	file, err := parse(text)
 	if err != nil {
@@ -67,9 +81,9 @@ func read(c *Config, content []byte, path string, linked bool) error {
 			if r.hidden {
 				why = ""
 			}
-			return r.fail(syntax.GetToken(), 0, "correct the spelling, quotes and indentation", "is no valid YAML%s", quoted(why))
+			return nil, r.fail(syntax.GetToken(), 0, "correct the spelling, quotes and indentation", "is no valid YAML%s", quoted(why))
 		}
-		return problem.New(problem.Usage, path, "correct the spelling, quotes and indentation", "is no valid YAML")
+		return nil, problem.New(problem.Usage, r.path, "correct the spelling, quotes and indentation", "is no valid YAML")
 	}
 	var body ast.Node
 	for _, doc := range file.Docs {
@@ -78,13 +92,10 @@ func read(c *Config, content []byte, path string, linked bool) error {
 		case body == nil:
 			body = doc.Body
 		default:
-			return r.fail(start(doc.Body), 0, "keep one", "holds more than one document")
+			return nil, r.fail(start(doc.Body), 0, "keep one", "holds more than one document")
 		}
 	}
-	if body == nil {
-		return nil
-	}
-	return r.mapping("", body)
+	return body, nil
 }
 
 // parse turns a panic of the library into an error: the bytes are a stranger's.
@@ -100,7 +111,7 @@ func parse(text string) (file *ast.File, err error) {
 // bound refuses what would keep the parser busy or overflow its stack.
 func (r *reader) bound(tokens token.Tokens) error {
 	if len(tokens) > maxTokens {
-		return problem.New(problem.Usage, r.path, "remove what is no setting", "has more than %d words and signs", maxTokens)
+		return problem.New(problem.Usage, r.path, "remove what is no "+r.holds, "has more than %d words and signs", maxTokens)
 	}
 	flow, marks, line := 0, 0, 0
 	var columns []int // of the lines that enclose this one
@@ -123,7 +134,7 @@ func (r *reader) bound(tokens token.Tokens) error {
 			return r.fail(t, 0, "write the value out", "holds an anchor, an alias, a tag or a directive, which are not read here")
 		}
 		if flow+marks+len(columns) > maxDepth {
-			return r.fail(t, 0, "no setting is deeper than three levels", "is nested deeper than %d levels", maxDepth)
+			return r.fail(t, 0, "no "+r.holds+" is deeper than three levels", "is nested deeper than %d levels", maxDepth)
 		}
 	}
 	return nil
@@ -342,16 +353,20 @@ func shape(n ast.Node) string {
 // fail is a Problem at a token. keep is how many bytes of the token are shown, with nothing behind them (a value behind
 // an unknown key may be a secret); 0 shows the whole line.
 func (r *reader) fail(t *token.Token, keep int, hint, format string, args ...any) *problem.Problem {
-	line := min(max(t.Position.Line, 1), len(r.lines))
-	text := r.lines[line-1]
-	column, chars := len(text)+1, 0
-	for i := range text { // the library counts characters
+	line, column := r.place(t)
+	return r.stumble(line, column, keep, hint, format, args...)
+}
+
+// place is where a token begins; the column counts bytes, while the library counts characters.
+func (r *reader) place(t *token.Token) (line, column int) {
+	line = min(max(t.Position.Line, 1), len(r.lines))
+	text, chars := r.lines[line-1], 0
+	for i := range text {
 		if chars++; chars == t.Position.Column {
-			column = i + 1
-			break
+			return line, i + 1
 		}
 	}
-	return r.stumble(line, column, keep, hint, format, args...)
+	return line, len(text) + 1
 }
 
 func (r *reader) stumble(line, column, keep int, hint, format string, args ...any) *problem.Problem {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/source"
@@ -14,6 +15,9 @@ import (
 
 // File is where the configuration is looked for, relative to the checkout.
 const File = ".goproxy/config.yaml"
+
+// PolicyDir is where policies are looked for where none are named, relative to the checkout.
+const PolicyDir = ".goproxy/policy"
 
 // Kind is the shape of a setting's value.
 type Kind int
@@ -47,6 +51,8 @@ type Setting struct {
 	Kind    Kind
 	// Secret is true when the value may hold one, and is never shown.
 	Secret bool
+	// Lines is true when the value may be of several lines.
+	Lines bool
 	// Doc is one or more sentences; Example is a value as the file (or, without YAML, the workflow) would hold it.
 	Doc, Example string
 
@@ -80,7 +86,8 @@ const (
 
 var severities = []string{"off", "note", "warning", "error"} // the gravest last
 
-var ruleID = regexp.MustCompile(`^[A-Z]{2,5}[0-9]{3}$`)
+// ruleID takes in the ids of the default rules, those that a policy of the user's may give, and PACKAGE.RULE.
+var ruleID = regexp.MustCompile(`^(?:[A-Z][A-Z0-9_-]{1,31}|[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)+)$`)
 
 // Settings is the table, in the order of the documentation. The caller may change the result.
 func Settings() []Setting {
@@ -144,8 +151,21 @@ func Settings() []Setting {
 			set: yes(allow, func(c *Config) *Value[bool] { return &c.Direct })},
 		{Name: "checksum-database.keys", YAML: "checksum-database.keys", Kind: List, Example: "[" + exampleKey + "]",
 			Doc: "Keys of checksum databases that are trusted beside the one built into Go, as name+hash+key.", set: setKeys},
+		{Name: "modules.hosts", YAML: "modules.hosts", Kind: List, Default: "any host", Example: "[github.com, golang.org, .corp.example]",
+			Doc: "The only hosts that paths of required Go modules may begin with. A leading dot takes in all names below a domain. An empty list takes none.",
+			set: setModuleHosts},
+		{Name: "modules.prefixes", YAML: "modules.prefixes", Kind: List, Default: "any path", Example: "[github.com/corp, golang.org/x]",
+			Doc: "The only paths that required Go modules may have, as in GOPRIVATE: each part may hold * and ?, and takes in all paths below it.",
+			set: setModulePrefixes},
+		{Name: "policies", YAML: "policies", Kind: List, Default: "`" + PolicyDir + "`, if it is there", Example: "[policy, ci/corp.tar.gz]",
+			Doc: "Policies beside the default rules: directories, .rego files and bundles (.tar.gz), relative to the directory. --policy of the command line adds to them.", set: setPolicies},
+		{Name: "policy-key", YAML: "policy-key", Lines: true, Example: ".goproxy/policy-key.pem",
+			Doc: "The public key that signs bundles, RSA or ECDSA: a PEM file, relative to the directory, or its text. --policy-key of the command line replaces it. With a key, a bundle that it has not signed is refused.",
+			set: plain(func(c *Config) *Value[string] { return &c.PolicyKey })},
 		{Name: "severity", YAML: "severity", Kind: Pairs, Allowed: severities, Default: "as the rule says", Example: "{GO001: error, LCK004: off}",
 			Doc: "The severity of single rules: off, note, warning or error.", set: setSeverity},
+		{Name: "waivers.max-days", YAML: "waivers.max-days", Default: "180", Example: "90",
+			Doc: "For how many days from now a waiver may be given at most.", set: setWaiverDays},
 	}
 }
 
@@ -211,11 +231,36 @@ func setFile(c *Config, v []string, origin string) *fault {
 	return nil
 }
 
+func setPolicies(c *Config, v []string, origin string) *fault {
+	list := []string{}
+	for i, text := range v {
+		p := filepath.ToSlash(text)
+		if !filepath.IsLocal(text) || path.Clean(p) == "." {
+			return &fault{item: i, why: "does not lie in the directory", hint: "name a directory, a .rego file or a bundle inside of it, such as " + PolicyDir}
+		}
+		list = append(list, path.Clean(p))
+	}
+	c.Policies = Value[[]string]{list, origin}
+	return nil
+}
+
 func setSeverity(c *Config, v []string, origin string) *fault {
 	if !ruleID.MatchString(v[0]) {
-		return &fault{why: "is no rule", hint: "rules are called like GO001 or LCK003"}
+		return &fault{why: "is no rule", hint: "rules are called like GO001, or main.deny for what deny of package main finds"}
 	}
 	put(&c.Severity, v[0], Value[string]{v[1], origin})
+	return nil
+}
+
+// maxWaiverDays is ten years: what shall hold longer is no exception.
+const maxWaiverDays = 3660
+
+func setWaiverDays(c *Config, v []string, origin string) *fault {
+	days, err := strconv.Atoi(v[0])
+	if err != nil || days < 1 || days > maxWaiverDays {
+		return &fault{why: "is no number of days", hint: "write a whole number from 1 to " + strconv.Itoa(maxWaiverDays)}
+	}
+	c.WaiverDays = Value[int]{days, origin}
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"golang.org/x/mod/module"
 )
 
 // Stricter is base, the configuration of the commit that a change is measured against, with head, that of the change,
@@ -13,7 +15,9 @@ import (
 //   - mode enforce; and where base's file says enforce, no flag or input of the change takes it back;
 //   - a severity that is raised; where base says nothing of the rule only error is known to raise it;
 //   - trusted hosts that base trusts too; where base has no list only an empty one is known to be narrower;
-//   - addresses that base allows too; require-address; direct: deny.
+//   - hosts and prefixes of modules that base allows too, where base has a list, and any list where it has none;
+//   - addresses that base allows too; require-address; direct: deny;
+//   - fewer days for waivers.
 func (base Config) Stricter(head Config) Config {
 	const by = " (stricter than the base commit)"
 	out := base
@@ -46,11 +50,29 @@ func (base Config) Stricter(head Config) Config {
 			out.Addresses = Value[[]netip.Prefix]{nets, h.Origin + by}
 		}
 	}
+	for _, list := range [...]struct {
+		head, base, out *Value[[]string]
+		common          func(base, head []string) []string
+	}{
+		{&head.ModuleHosts, &base.ModuleHosts, &out.ModuleHosts, common},
+		{&head.ModulePrefixes, &base.ModulePrefixes, &out.ModulePrefixes, commonPrefixes},
+	} {
+		narrow := list.head.V
+		if list.base.Given() {
+			narrow = list.common(list.base.V, narrow)
+		}
+		if list.head.Given() && !(list.base.Given() && slices.Equal(narrow, list.base.V)) {
+			*list.out = Value[[]string]{narrow, list.head.Origin + by}
+		}
+	}
 	if head.RequireAddress.V && !base.RequireAddress.V {
 		out.RequireAddress = Value[bool]{true, head.RequireAddress.Origin + by}
 	}
 	if !head.Direct.V && base.Direct.V {
 		out.Direct = Value[bool]{false, head.Direct.Origin + by}
+	}
+	if head.WaiverDays.V < base.WaiverDays.V {
+		out.WaiverDays = Value[int]{head.WaiverDays.V, head.WaiverDays.Origin + by}
 	}
 	return out
 }
@@ -65,6 +87,27 @@ func common(base, head []string) []string {
 	}
 	for _, entry := range head {
 		if covered(base, entry) && !covered(out, entry) {
+			out = append(out, entry)
+		}
+	}
+	return out
+}
+
+// commonPrefixes are the patterns of both lists, and those of head that lie below one of base without any sign that
+// matches more than itself.
+func commonPrefixes(base, head []string) []string {
+	below := func(by []string, entry string) bool {
+		return slices.Contains(by, entry) ||
+			!strings.ContainsAny(entry, `*?[\`) && module.MatchPrefixPatterns(strings.Join(by, ","), entry)
+	}
+	out := []string{}
+	for _, entry := range base {
+		if below(head, entry) {
+			out = append(out, entry)
+		}
+	}
+	for _, entry := range head {
+		if below(base, entry) && !below(out, entry) {
 			out = append(out, entry)
 		}
 	}

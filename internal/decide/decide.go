@@ -8,17 +8,26 @@ import (
 	"github.com/org/goproxy-action/internal/lockfile"
 )
 
+// Terms are what findings are weighed by beside the rules.
+type Terms struct {
+	// Mode is Enforce or Audit.
+	Mode    string
+	Waivers Waivers
+	// Known tells what the commit has already that a change is measured against; nil where all counts.
+	Known func(Finding) bool
+}
+
 // Decide weighs the findings of a job as it would have been (before) and as it will be after the plan (after). What the
-// plan mended is kept for the report and does not count. One active error denies; without one, an error-level rule that
-// could not be answered fails. The verdict does not depend on mode: what audit means for the exit is the caller's.
-// Counts.Packages and Counts.Modules are the caller's too.
-func Decide(mode string, before, after []Finding, in Input) Decision {
+// plan mended, what is waived and what was known before are kept for the report and do not count. One active error
+// denies; without one, an error-level rule that could not be answered fails. The verdict does not depend on mode: what
+// audit means for the exit is the caller's. Counts.Packages and Counts.Modules are the caller's too.
+func Decide(terms Terms, before, after []Finding, in Input) Decision {
 	type key struct {
 		id, subject string
 		at          lockfile.Position
 	}
 	keyOf := func(f Finding) key { return key{f.ID, f.Subject, f.Position} }
-	d := Decision{Verdict: Allow, Mode: mode, Findings: slices.Clone(after), Counts: Counts{Sources: len(in.Sources)}}
+	d := Decision{Verdict: Allow, Mode: terms.Mode, Findings: slices.Clone(after), Counts: Counts{Sources: len(in.Sources)}}
 	left := map[key]bool{}
 	for _, f := range after {
 		left[keyOf(f)] = true
@@ -30,17 +39,27 @@ func Decide(mode string, before, after []Finding, in Input) Decision {
 			d.Findings = append(d.Findings, f)
 		}
 	}
+	d.Notes = terms.Waivers.apply(d.Findings)
+	for i := range d.Findings {
+		if f := &d.Findings[i]; f.Counting() && terms.Known != nil && terms.Known(*f) {
+			f.Status = Known
+		}
+	}
 	sortFindings(d.Findings)
 	for _, f := range d.Findings {
 		switch {
 		case f.Status == Mended:
 			d.Counts.Mended++
+		case f.Status == Waived:
+			d.Counts.Waived++
+		case f.Status == Known:
+			d.Counts.Known++
 		case f.Status == StatusUnknown && f.Severity == Error && d.Verdict == Allow:
 			d.Verdict = Failed
-		case f.Status == Active && f.Severity == Error:
+		case f.Counting() && f.Severity == Error:
 			d.Counts.Errors++
 			d.Verdict = Deny
-		case f.Status == Active && f.Severity == Warning:
+		case f.Counting() && f.Severity == Warning:
 			d.Counts.Warnings++
 		}
 	}

@@ -37,7 +37,7 @@ func TestDecide(t *testing.T) {
 	} {
 		in := well()
 		tt.counts.Sources = len(in.Sources)
-		got := Decide(Audit, tt.before, tt.after, in)
+		got := Decide(Terms{Mode: Audit}, tt.before, tt.after, in)
 		if len(got.Findings) == 0 {
 			got.Findings = nil
 		}
@@ -51,7 +51,7 @@ func TestDecide(t *testing.T) {
 func TestDecideLeavesItsArgumentsAlone(t *testing.T) {
 	t.Parallel()
 	after := []Finding{{ID: "B1", Severity: Note, Status: Active}, {ID: "A1", Severity: Error, Status: Active}}
-	Decide(Enforce, []Finding{{ID: "C1", Severity: Error, Status: Active}}, after, Input{})
+	Decide(Terms{Mode: Enforce}, []Finding{{ID: "C1", Severity: Error, Status: Active}}, after, Input{})
 	if after[0].ID != "B1" {
 		t.Error("Decide sorted its argument")
 	}

@@ -53,6 +53,12 @@ const (
 	Mended = "mended"
 	// StatusUnknown: the rule could not be answered.
 	StatusUnknown = "unknown"
+	// Waived: somebody has taken it upon himself, for a time; it does not count.
+	Waived = "waived"
+	// Expired: the waiver has ended, so that it counts again.
+	Expired = "expired"
+	// Known: the commit that a change is measured against has it already; it does not count.
+	Known = "known"
 )
 
 // Finding is one thing a rule objects to.
@@ -66,7 +72,12 @@ type Finding struct {
 	Subject string `json:"subject"`
 	// Fix is the next step.
 	Fix string `json:"fix"`
+	// Waiver is who has waived it, where the status is Waived, or had, where it is Expired.
+	Waiver *Waiver `json:"waiver,omitempty"`
 }
+
+// Counting tells whether it counts: it is active, for the first time or again.
+func (f Finding) Counting() bool { return f.Status == Active || f.Status == Expired }
 
 // Decision is the answer with its reasons.
 type Decision struct {
@@ -74,10 +85,12 @@ type Decision struct {
 	Mode     string
 	Findings []Finding
 	Counts   Counts
+	// Notes say which waivers were of no use.
+	Notes    []string
 	Duration time.Duration
 }
 
-// Counts sums up. Errors and Warnings count active findings.
+// Counts sums up. Errors and Warnings count findings that count.
 type Counts struct {
 	Packages int `json:"packages"`
 	Modules  int `json:"modules"`
@@ -86,4 +99,5 @@ type Counts struct {
 	Warnings int `json:"warnings"`
 	Mended   int `json:"mended"`
 	Waived   int `json:"waived"`
+	Known    int `json:"known"`
 }

@@ -7,16 +7,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/org/goproxy-action/internal/problem"
@@ -28,21 +30,23 @@ const reserved = "goproxy"
 // defaultTimeout bounds one evaluation. The default rules need milliseconds; what needs two seconds will not end.
 const defaultTimeout = 2 * time.Second
 
-// Module is a policy of the user's: package policy, with a set named finding of the same shape as in the default rules.
-type Module struct {
-	// Path is the file as errors name it.
-	Path   string
-	Source string
-}
-
 // Options tune an Engine. The zero value runs the default rules as they are.
 type Options struct {
 	// Severities are error, warning, note or off by rule id.
 	Severities map[string]string
+	// UnknownRules lets severities name rules that there are not: where policies are of another commit than severities.
+	UnknownRules bool
 	// Timeout bounds one evaluation; zero means two seconds.
 	Timeout time.Duration
 	// User are the user's policies. Tests among them (_test.rego) are left out.
 	User []Module
+	// UserData is what they read below data.
+	UserData map[string]any
+	// UserOnly leaves out what the default rules find, and all namespaces but these where some are named.
+	UserOnly   bool
+	Namespaces []string
+	// Print is where print() of a policy writes; nil is nowhere.
+	Print io.Writer
 }
 
 // Rule is what a rule says of itself in its METADATA.
@@ -57,13 +61,17 @@ type Rule struct {
 
 // Engine holds compiled rules. It may be used by several goroutines at once.
 type Engine struct {
-	query      rego.PreparedEvalQuery
+	parts      []part
+	store      storage.Store
+	modules    map[string]*ast.Module // as they were written
+	version    ast.RegoVersion        // of the user's policies
 	rules      map[string]Rule
 	own        map[string]bool // ids of the default rules
-	sets       []string        // the sets that the query asks for, in its order
+	sets       []set           // what is asked for, in the order of the parts
 	user       []string        // paths of the user's policies
 	severities map[string]string
 	timeout    time.Duration
+	print      io.Writer
 }
 
 // New compiles the default rules of bundle (see policy.FS) and the user's. Errors are Problems: Usage for the user's
@@ -73,104 +81,83 @@ func New(bundle fs.FS, data Data, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{rules: map[string]Rule{}, own: map[string]bool{}, severities: opts.Severities, timeout: cmp.Or(opts.Timeout, defaultTimeout)}
+	e := newEngine(opts)
 	modules, err := e.defaults(bundle)
 	if err != nil {
 		return nil, e.explain(err, "default policies")
 	}
+	if _, taken := opts.UserData[reserved]; taken {
+		return nil, problem.New(problem.Usage, "data."+reserved, "choose another name", "it is kept for the data of the default rules")
+	}
 	if err := e.adopt(opts.User, modules); err != nil {
 		return nil, err
 	}
-	if err := e.checkSeverities(); err != nil {
+	if err := e.gather(modules); err != nil {
 		return nil, err
 	}
-	compiler, err := newCompiler(bundle, len(e.user) > 0)
-	if err != nil {
-		return nil, e.explain(err, "default policies")
+	if err := e.checkSeverities(opts.UnknownRules); err != nil {
+		return nil, err
 	}
-	if compiler.Compile(modules); compiler.Failed() {
-		return nil, e.explain(compiler.Errors, "policies")
+	if err := e.choose(opts); err != nil {
+		return nil, err
 	}
-	e.query, err = rego.New(
-		rego.Compiler(compiler),
-		rego.Store(inmem.NewFromObjectWithOpts(document, inmem.OptRoundTripOnWrite(false))),
-		rego.StrictBuiltinErrors(true),
-		rego.ParsedQuery(e.ask(modules)),
-	).PrepareForEval(context.Background())
-	if err != nil {
-		return nil, e.explain(err, "policies")
-	}
-	return e, nil
+	maps.Copy(document, opts.UserData)
+	return e, e.prepare(modules, document, func(user bool) (*ast.Compiler, error) { return newCompiler(bundle, user) })
 }
 
-// defaults parses the default rules.
+func newEngine(opts Options) *Engine {
+	return &Engine{version: ast.RegoV1, rules: map[string]Rule{}, own: map[string]bool{}, severities: opts.Severities, timeout: cmp.Or(opts.Timeout, defaultTimeout), print: opts.Print}
+}
+
+// defaults parses the default rules, side by side: this is a third of what an engine costs.
 func (e *Engine) defaults(bundle fs.FS) (map[string]*ast.Module, error) {
-	modules := map[string]*ast.Module{}
+	var paths []string
 	err := fs.WalkDir(bundle, reserved, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".rego") || isTest(path) {
-			return err
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".rego") && !isTest(path) {
+			paths = append(paths, path)
 		}
-		text, err := fs.ReadFile(bundle, path)
-		if err != nil {
-			return err
-		}
-		if modules[path], err = parse(path, string(text)); err != nil {
-			return err
-		}
-		return e.describe(modules[path])
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	parsed, faults := make([]*ast.Module, len(paths)), make([]error, len(paths))
+	var wait sync.WaitGroup
+	for i, path := range paths {
+		wait.Go(func() {
+			var text []byte
+			if text, faults[i] = fs.ReadFile(bundle, path); faults[i] == nil {
+				parsed[i], faults[i] = parse(path, string(text), ast.RegoV1)
+			}
+		})
+	}
+	wait.Wait()
+	modules := map[string]*ast.Module{}
+	for i, path := range paths {
+		if faults[i] != nil {
+			return nil, faults[i]
+		}
+		modules[path] = parsed[i]
+		if err := e.describe(parsed[i]); err != nil {
+			return nil, err
+		}
+	}
 	for id := range e.rules {
 		e.own[id] = true
 	}
-	return modules, err
-}
-
-// adopt parses the policies of the user's into modules, and refuses those that would change the default rules.
-func (e *Engine) adopt(user []Module, modules map[string]*ast.Module) error {
-	var contributes bool
-	for i, m := range user {
-		if isTest(m.Path) {
-			continue
-		}
-		e.user = append(e.user, m.Path)
-		module, err := parse(m.Path, m.Source)
-		if err != nil {
-			return e.explain(err, m.Path)
-		}
-		if module.Package.Path[1].Equal(ast.StringTerm(reserved)) {
-			return problem.New(problem.Usage, position(module.Package.Location),
-				"write package policy", "package %s is kept for the default rules", reserved)
-		}
-		if err := e.describe(module); err != nil {
-			return err
-		}
-		contributes = contributes || finds(module) && module.Package.Path.String()+".finding" == users
-		modules[fmt.Sprintf("user/%d/%s", i, m.Path)] = module // two files of one path are two modules
-	}
-	if len(e.user) > 0 && !contributes {
-		return problem.New(problem.Usage, strings.Join(e.user, ", "),
-			`write package policy, and in it: finding contains {"id": ..., "msg": ..., "subject": ...} if { ... }`,
-			"no policy has a set named finding in package policy")
-	}
-	return nil
-}
-
-// denied are the builtins that reach outside, or that let a policy read more than its input.
-var denied = map[string]bool{
-	ast.HTTPSend.Name: true, ast.OPARuntime.Name: true, ast.NetLookupIPAddr.Name: true,
-	ast.RegoParseModule.Name: true, ast.ProvidersAWSSignReqObj.Name: true,
+	return modules, nil
 }
 
 // newCompiler returns a strict compiler without builtins that reach outside. Checked, it knows the schema of the input
-// as well: a field that does not exist is then a compile error. It costs a fifth of the time, and the default rules have
-// been checked by our tests.
+// as well: a field that does not exist is then a compile error. Unchecked, it leaves out what only finds mistakes, which
+// is a third of the time: the default rules have been checked by our tests.
 func newCompiler(bundle fs.FS, checked bool) (*ast.Compiler, error) {
-	capabilities := ast.CapabilitiesForThisVersion()
-	capabilities.Builtins = slices.DeleteFunc(capabilities.Builtins, func(b *ast.Builtin) bool { return denied[b.Name] })
-	capabilities.AllowNet = []string{} // nil would allow every host
-	c := ast.NewCompiler().WithCapabilities(capabilities).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1)
+	c := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1)
 	if !checked {
-		return c, nil
+		return c.WithSkipStages(ast.StageCheckUnusedImports, ast.StageCheckKeywordOverrides, ast.StageCheckDuplicateImports, ast.StageCheckVoidCalls,
+			ast.StageParseMetadataBlocks, ast.StageSetAnnotationSet, ast.StageRewriteRegoMetadataCalls, ast.StageSetGraph, ast.StageCheckRuleConflicts,
+			ast.StageCheckUndefinedFuncs, ast.StageCheckSafetyRuleHeads, ast.StageCheckRecursion, ast.StageCheckTypes, ast.StageCheckUnsafeBuiltins,
+			ast.StageCheckDeprecatedBuiltins, ast.StageBuildRequiredCapabilities), nil
 	}
 	text, err := fs.ReadFile(bundle, "schema/input.json")
 	if err != nil {
@@ -185,8 +172,8 @@ func newCompiler(bundle fs.FS, checked bool) (*ast.Compiler, error) {
 	return c.WithSchemas(schemas).WithUseTypeCheckAnnotations(true), nil
 }
 
-func parse(path, text string) (*ast.Module, error) {
-	m, err := ast.ParseModuleWithOpts(path, text, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1})
+func parse(path, text string, version ast.RegoVersion) (*ast.Module, error) {
+	m, err := ast.ParseModuleWithOpts(path, text, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: version})
 	if err == nil && m == nil {
 		err = errors.New("the file is empty")
 	}
@@ -194,32 +181,6 @@ func parse(path, text string) (*ast.Module, error) {
 }
 
 func isTest(path string) bool { return strings.HasSuffix(path, "_test.rego") }
-
-func finds(m *ast.Module) bool {
-	return slices.ContainsFunc(m.Rules, func(r *ast.Rule) bool { return r.Head.Ref().GroundPrefix().Equal(finding) })
-}
-
-var finding = ast.Ref{ast.VarTerm("finding")}
-
-// users is the set that policies of the user's add to.
-const users = "data.policy.finding"
-
-// ask is the query for all sets named finding at once: x = [data.goproxy.src.finding, ...].
-func (e *Engine) ask(modules map[string]*ast.Module) ast.Body {
-	refs := map[string]*ast.Term{}
-	for _, m := range modules {
-		ref := m.Package.Path.Append(ast.StringTerm("finding"))
-		if name := ref.String(); finds(m) && (m.Package.Path[1].Equal(ast.StringTerm(reserved)) || name == users) {
-			refs[name] = ast.NewTerm(ref)
-		}
-	}
-	e.sets = slices.Sorted(maps.Keys(refs))
-	var terms []*ast.Term
-	for _, name := range e.sets {
-		terms = append(terms, refs[name])
-	}
-	return ast.NewBody(ast.Equality.Expr(ast.VarTerm("x"), ast.ArrayTerm(terms...)))
-}
 
 var ruleID = regexp.MustCompile(`^[A-Z][A-Z0-9_-]{1,31}$`)
 
@@ -251,10 +212,13 @@ func (e *Engine) describe(m *ast.Module) error {
 // levels are the severities, the gravest first.
 var levels = []string{Error, Warning, Note, Off}
 
-func (e *Engine) checkSeverities() error {
+func (e *Engine) checkSeverities(unknown bool) error {
 	known := slices.Sorted(maps.Keys(e.rules))
 	for _, id := range slices.Sorted(maps.Keys(e.severities)) {
 		if !slices.Contains(known, id) {
+			if unknown {
+				continue
+			}
 			return problem.New(problem.Usage, "severity."+id, "known are "+strings.Join(known, ", "), "there is no such rule")
 		}
 		if !slices.Contains(levels, e.severities[id]) {
@@ -271,6 +235,11 @@ func (e *Engine) Rules() []Rule {
 		rules[i].Severity = cmp.Or(e.severities[r.ID], r.Severity)
 	}
 	return rules
+}
+
+// Written is the severity that a rule was written with, and whether it is a default rule.
+func (e *Engine) Written(id string) (severity string, own bool) {
+	return e.rules[id].Severity, e.own[id]
 }
 
 // Weakened says which rules report less gravely than they were written to, or not at all.
@@ -296,9 +265,74 @@ func (e *Engine) Eval(ctx context.Context, in Input) ([]Finding, error) {
 	if err != nil {
 		return nil, problem.New(problem.Bug, "policy input", "", "%w", err)
 	}
+	groups := make(map[string]*Group, len(in.Entries))
+	for i := range in.Entries {
+		groups[in.Entries[i].ID] = &in.Entries[i]
+	}
+	if in.Go != nil {
+		for _, r := range in.Go.Requires {
+			groups[r.ID] = &Group{ID: r.ID, Examples: r.Examples, Position: r.Position, Items: r.Items}
+		}
+	}
+	return e.eval(ctx, value, groups)
+}
+
+// eval asks for all sets.
+func (e *Engine) eval(ctx context.Context, input ast.Value, groups map[string]*Group) ([]Finding, error) {
+	var values []any // of e.sets
+	for _, p := range e.parts {
+		results, err := e.run(ctx, p.query, rego.EvalParsedInput(input))
+		if err != nil {
+			return nil, err
+		}
+		if len(results) != 1 {
+			return nil, problem.New(e.blame(), "policies", "", "the rules gave no answer")
+		}
+		of, _ := results[0].Bindings["x"].([]any)
+		values = append(values, of...)
+	}
+	excepted, err := e.exceptions(values)
+	if err != nil {
+		return nil, err
+	}
+	var all []Finding
+	for i, value := range values {
+		members, ok := value.([]any)
+		if !ok {
+			return nil, problem.New(e.blame(), "policies", "write: finding contains {...} if { ... }", "finding is not a set")
+		}
+		s := e.sets[i]
+		for _, m := range members {
+			before := len(all)
+			if s.word == exception {
+				continue
+			} else if s.word == "" {
+				all, err = e.add(all, m, groups, s.user)
+			} else {
+				all, err = e.addByConvention(all, m, groups, s)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if excepted[s.rule()] {
+				for j := range all[before:] {
+					all[before+j].Severity, all[before+j].Message = Note, all[before+j].Message+" (excepted by the policy's own exception)"
+				}
+			}
+		}
+	}
+	sortFindings(all)
+	return all, nil
+}
+
+// run evaluates within the time that is given.
+func (e *Engine) run(ctx context.Context, q rego.PreparedEvalQuery, opts ...rego.EvalOption) (rego.ResultSet, error) {
+	if e.print != nil {
+		opts = append(opts, rego.EvalPrintHook(topdown.NewPrintHook(e.print)))
+	}
 	limited, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	results, err := e.query.Eval(limited, rego.EvalParsedInput(value))
+	results, err := q.Eval(limited, opts...)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -306,28 +340,8 @@ func (e *Engine) Eval(ctx context.Context, in Input) ([]Finding, error) {
 		return nil, problem.New(problem.Usage, "policies", "check a smaller directory, or simplify your policy", "no answer within %s", e.timeout)
 	case err != nil:
 		return nil, e.explain(err, "policies")
-	case len(results) != 1:
-		return nil, problem.New(problem.Bug, "policies", "", "the rules gave no answer")
 	}
-	sets, _ := results[0].Bindings["x"].([]any)
-	groups := make(map[string]*Group, len(in.Entries))
-	for i := range in.Entries {
-		groups[in.Entries[i].ID] = &in.Entries[i]
-	}
-	var all []Finding
-	for i, set := range sets {
-		members, ok := set.([]any)
-		if !ok {
-			return nil, problem.New(e.blame(), "policies", "write: finding contains {...} if { ... }", "finding is not a set")
-		}
-		for _, m := range members {
-			if all, err = e.add(all, m, groups, e.sets[i] == users); err != nil {
-				return nil, err
-			}
-		}
-	}
-	sortFindings(all)
-	return all, nil
+	return results, nil
 }
 
 // objection is a finding as a rule writes it.
@@ -374,24 +388,8 @@ func (e *Engine) add(all []Finding, member any, groups map[string]*Group, user b
 		return nil, problem.New(e.blame(), "policies", shape, "a finding of %s has the severity %q", f.ID, f.Severity)
 	case f.Status != Active && f.Status != StatusUnknown:
 		return nil, problem.New(e.blame(), "policies", shape, "a finding of %s has the status %q", f.ID, f.Status)
-	case f.Severity == Off:
-		return all, nil
-	case o.Group == "":
-		return append(all, f), nil
 	}
-	g := groups[o.Group]
-	if g == nil {
-		return nil, problem.New(e.blame(), "policies", "use the id of one of input.entries", "a finding of %s names the group %q", f.ID, o.Group)
-	}
-	items := g.Items
-	if len(items) == 0 {
-		items = []Item{{Subject: cmp.Or(strings.Join(g.Examples, ", "), g.URL, g.ID), At: g.Position}}
-	}
-	for _, item := range items {
-		f.Subject, f.Position, f.Message = item.Subject, item.At, item.Subject+" "+o.Msg
-		all = append(all, f)
-	}
-	return all, nil
+	return e.spread(all, f, o.Group, groups)
 }
 
 // blame is whose fault a bad answer is: the user's where there are policies of the user's, else ours.
@@ -415,6 +413,7 @@ func (e *Engine) explain(err error, op string) error {
 	var eval *topdown.Error
 	switch {
 	case errors.As(err, &list) && len(list) > 0:
+		list = slices.SortedStableFunc(slices.Values(list), func(a, b *ast.Error) int { return a.Location.Compare(b.Location) })
 		at, message = list[0].Location, describeError(list[0])
 		if len(list) > 1 {
 			message += fmt.Sprintf(" (and %d more)", len(list)-1)
@@ -428,6 +427,9 @@ func (e *Engine) explain(err error, op string) error {
 	switch {
 	case at != nil && slices.Contains(e.user, at.File) || at == nil && slices.Contains(e.user, op):
 		p.Code, p.Hint = problem.Usage, "correct the policy"
+		if strings.HasPrefix(message, "undefined ref: input.") {
+			p.Hint += "; one for other files is run by goproxy-action policy eval --raw"
+		}
 	case at == nil:
 		p.Code = e.blame()
 	}

@@ -69,7 +69,8 @@ func ill() Input {
 		Setting{Ecosystem: "npm", Name: "@team:registry", Value: "https://${TEAM}.test/", Place: &Place{Broken: "holds a variable, which is not expanded here"}, Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 5, 16)},
 		Setting{Ecosystem: "npm", Name: "strict-ssl", Value: "false", Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 3, 1)},
 		Setting{Ecosystem: "npm", Name: "cafile", Value: "ca.pem", Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 4, 1)},
-		Setting{Ecosystem: "npm", Name: "NODE_TLS_REJECT_UNAUTHORIZED", Value: "0", Origin: "runner", From: "NODE_TLS_REJECT_UNAUTHORIZED"})
+		Setting{Ecosystem: "npm", Name: "NODE_TLS_REJECT_UNAUTHORIZED", Value: "0", Origin: "runner", From: "NODE_TLS_REJECT_UNAUTHORIZED"},
+		Setting{Ecosystem: "go", Name: "GOFLAGS", Value: "-insecure -mod=mod x", Origin: "runner", From: "/home/ci/.config/go/env", Position: at("/home/ci/.config/go/env", 1, 9)})
 	in.Go = &Go{
 		SumDB: SumDB{Value: "off", Mode: "off", From: env("GOSUMDB")},
 		Proxies: []Proxy{
@@ -90,7 +91,23 @@ func ill() Input {
 			{Module: "a.test/x", Target: "../../x", Kind: "local", Outside: true, Origin: "checkout", Position: at("go.mod", 9, 1)},
 			{Module: "a.test/y", Target: "evil.test/y", Kind: "module", Foreign: true, Origin: "change", Position: at("go.mod", 10, 1)},
 		},
-		Unsummed: []Unsummed{{Module: "a.test/z", Version: "v1.2.3", Sum: "go.sum", Position: at("go.mod", 5, 2)}},
+		Unsummed: []Unsummed{{Module: "a.test/z", Version: "v1.2.3", Missing: "all", Sum: "go.sum", Position: at("go.mod", 5, 2)},
+			{Module: "a.test/w", Version: "v1.2.3", Missing: "gomod", Sum: "go.sum", Position: at("go.mod", 6, 2)}},
+		VCS:      []VCS{{Entry: "public:all", Fault: "lets public modules be fetched by other tools than git and hg (public:all)", From: env("GOVCS")}},
+		Programs: []Program{{Name: "GOAUTH", Kind: "checkout", Path: "./auth", From: env("GOAUTH")}, {Name: "GOCACHEPROG", Kind: "runner", From: env("GOCACHEPROG")}},
+		EnvFile:  &EnvFile{By: "GOENV", Content: "it sets GOFLAGS, CC", Position: at("ci/go.env", 2, 1)},
+		Toolchains: []Toolchain{{Name: "go1.27.1", Installed: "go1.26.8", By: "line", From: From{Origin: "checkout", Setting: "the toolchain line", Position: at("go.mod", 4, 1)}},
+			{Name: "go1.25.3", Installed: "go1.26.8", By: "setting", From: env("GOTOOLCHAIN")}},
+		Requires: []Requirement{
+			{ID: "go-1", Kind: "pseudo", UnlistedHost: true, UnlistedPrefix: true, Count: 1, Items: []Item{{"a.test/p@v0.0.0-20240102030405-0123456789ab", at("go.mod", 7, 2)}}},
+			{ID: "go-2", Kind: "release", Count: 1, Items: []Item{{"a.test/r@v1.0.0", at("go.mod", 8, 2)}}}},
+		Lookalikes: []Lookalike{{Module: "a.test/R", Kind: "case", Other: "a.test/r", Fault: "differs from a.test/r (go.mod:8) in case only", Origin: "change", Position: at("go.mod", 11, 2)}},
+		Excludes:   []Exclude{{Module: "a.test/x", Version: "v1.0.0", Position: at("go.mod", 12, 1)}},
+		Tools:      []Tool{{Path: "evil.test/gen", Foreign: true, Origin: "change", Position: at("go.mod", 13, 1)}},
+		Uses:       []Use{{Target: "../y", Origin: "checkout", Position: at("go.work", 3, 1)}},
+		Debug:      []Debug{{Setting: "tls10server=1", Effect: "lets TLS servers accept TLS 1.0", Position: at("go.mod", 14, 1)}},
+		Vendor:     []Vendored{{Module: "a.test/v@v1.0.0", Fault: "is listed as explicit, and no go.mod requires it", Position: at("vendor/modules.txt", 1, 3)}},
+		Clashes:    []Clash{{Module: "a.test/r", Version: "v1.0.0", Other: "go.sum:1", Position: at("go.work.sum", 2, 17)}},
 	}
 	lock := func(id, url, kind, integrity, origin string, line int) Group {
 		return Group{Place: PlaceOf(url), ID: id, Ecosystem: "npm", Kind: kind, Integrity: integrity, Origin: origin, Count: 1,
@@ -320,8 +337,10 @@ finding contains {"id": "CORP001", "msg": "comes from git", "group": g.id} if {
 		{"package goproxy", "package goproxy\nx := 1\n", "p.rego:1:1: package goproxy is kept"},
 		{"package below goproxy", "package goproxy.src\nfinding contains {} if false\n", "p.rego:1:1: package goproxy is kept"},
 		{"package in quotes", "package goproxy[\"src\"]\nfinding contains {} if false\n", "p.rego:1:1: package goproxy is kept"},
-		{"no finding", "package policy\ndeny contains \"x\" if true\n", "no policy has a set named finding"},
-		{"other package", "package corp\nfinding contains {} if false\n", "no policy has a set named finding"},
+		{"nothing to ask", "package policy\nallow if true\n", "no policy has a set named deny, violation, warn or finding"},
+		{"no set", "package policy\nfinding := 1\n", "p.rego:2:1: finding is not a set"},
+		{"deny that is no set", "package policy\ndefault deny := false\n", "p.rego:2:1: deny is not a set"},
+		{"below a name", "package policy\ndeny.git contains \"x\" if true\n", "p.rego:2:1: deny is not a set"},
 		{"typing error", "package policy\nfinding contains {\"id\": \"A1\", \"msg\": s.hots} if { some s in input.sources }\n", "p.rego:2:38: undefined ref: s.hots, have: "},
 		{"network", "package policy\nfinding contains {\"id\": \"A1\", \"msg\": r.body} if { r := http.send({\"method\": \"GET\", \"url\": \"https://a.test\"}) }\n", "undefined function http.send"},
 		{"taken id", "package policy\n# METADATA\n# custom: {id: SRC001}\nfinding contains {} if false\n", "p.rego:2:1: rule id SRC001 is taken"},
@@ -356,10 +375,6 @@ func TestFailClosed(t *testing.T) {
 		if problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), tt.want) || found != nil {
 			t.Errorf("%s: got %v, %v (%d), want %q", tt.name, found, err, problem.CodeOf(err), tt.want)
 		}
-	}
-	complete := engine(t, Data{}, Options{User: []Module{{"p.rego", "package policy\nfinding := 1\n"}}})
-	if _, err := complete.Eval(t.Context(), well()); problem.CodeOf(err) != problem.Usage {
-		t.Errorf("finding that is no set: got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

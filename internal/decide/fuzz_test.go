@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,9 @@ import (
 func FuzzPolicy(f *testing.F) {
 	for _, body := range []string{"", "package policy", "package goproxy.src\nfinding contains {} if true", "\ufeffpackage policy\nfinding contains 1 if true",
 		"package policy\n# METADATA\n# custom: [\nfinding contains {} if true", "package policy[x]", "package policy\nfinding contains {\"id\": input.run.event} if true",
-		"package policy\n# METADATA\n# custom: {id: 7}\nfinding := {} if true", "package policy\nfinding contains x if x := " + strings.Repeat("[", 3000), "import rego.v2\npackage policy"} {
+		"package policy\n# METADATA\n# custom: {id: 7}\nfinding := {} if true", "package policy\nfinding contains x if x := " + strings.Repeat("[", 3000), "import rego.v2\npackage policy",
+		"package main\nimport data.goproxy.place\ndeny_x contains {\"msg\": place.label(s), \"_loc\": {\"line\": 1}} if some s in input.sources", "package main\nwarn contains input.scope\nexception contains [\"\"]",
+		"package a.b[\"c\"]\ndeny contains goproxy.semver(input.scope) if data.a", "package main\ndeny.x contains 1\ndeny(x) := data[x]"} {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -24,7 +27,7 @@ func FuzzPolicy(f *testing.F) {
 		e, err := New(policy.FS(), Data{}, Options{Timeout: 50 * time.Millisecond, User: []Module{{"p.rego", text}}})
 		if err == nil {
 			for _, r := range e.Rules() {
-				if !ruleID.MatchString(r.ID) {
+				if !ruleID.MatchString(r.ID) && !ownID.MatchString(r.ID) {
 					t.Errorf("rule id %q for %q", r.ID, text)
 				}
 			}
@@ -35,6 +38,9 @@ func FuzzPolicy(f *testing.F) {
 		}
 	})
 }
+
+// ownID is the id of a set that METADATA gives none.
+var ownID = regexp.MustCompile(`^[A-Za-z0-9_.]+\.(deny|violation|warn)(_[a-zA-Z0-9]+)*$`)
 
 // A host that the data may hold is one that an address can have.
 func FuzzHost(f *testing.F) {

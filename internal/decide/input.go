@@ -103,6 +103,45 @@ type Go struct {
 	// Unsummed are requirements that are not replaced, are no module of the workspace, are not vendored, and have no line
 	// in go.sum. Where the go.sum of a workspace above the checkout may have the lines, none are told.
 	Unsummed []Unsummed `json:"unsummed"`
+	// VCS are the entries of GOVCS.
+	VCS []VCS `json:"vcs"`
+	// Programs are what the go command starts because a setting says so.
+	Programs []Program `json:"programs"`
+	// EnvFile is the file of go env -w where the author of the checkout may have written it; nil elsewhere.
+	EnvFile *EnvFile `json:"env_file,omitempty"`
+	// Toolchains are others than the installed one that the go command would download and run.
+	Toolchains []Toolchain `json:"toolchains"`
+	// Requires are the modules that go.mod and go.work files ask for, gathered by what rules tell apart.
+	Requires []Requirement `json:"requires"`
+	// Lookalikes are paths of required modules that can be taken for another.
+	Lookalikes []Lookalike `json:"lookalikes"`
+	// Excludes and Tools are the directives of all go.mod files.
+	Excludes []Exclude `json:"excludes"`
+	Tools    []Tool    `json:"tools"`
+	// Uses are the directories outside the checkout that go.work files use.
+	Uses []Use `json:"uses"`
+	// Debug are the godebug lines that make a program less safe.
+	Debug []Debug `json:"debug"`
+	// Vendor is where a vendor directory says something else than go.mod and go.sum.
+	Vendor []Vendored `json:"vendor"`
+	// Clashes are modules for which two go.sum or go.work.sum files hold different hashes.
+	Clashes []Clash `json:"clashes"`
+}
+
+// Originate lets tell set the origin of what the base commit may know already, by its key.
+func (g *Go) Originate(tell func(key string, origin *string)) {
+	for i := range g.Replaces {
+		tell(g.Replaces[i].Key, &g.Replaces[i].Origin)
+	}
+	for i := range g.Uses {
+		tell(g.Uses[i].Key, &g.Uses[i].Origin)
+	}
+	for i := range g.Tools {
+		tell(g.Tools[i].Key, &g.Tools[i].Origin)
+	}
+	for i := range g.Lookalikes {
+		tell(g.Lookalikes[i].Key, &g.Lookalikes[i].Origin)
+	}
 }
 
 // From says where a machine's setting comes from.
@@ -199,8 +238,142 @@ type Replace struct {
 type Unsummed struct {
 	Module  string `json:"module"`
 	Version string `json:"version"`
+	// Missing is all, or gomod where the module's content has its line and its go.mod has none.
+	Missing string `json:"missing"`
 	// Sum is the go.sum that should hold it.
 	Sum string `json:"sum"`
+	lockfile.Position
+}
+
+// VCS is one entry of GOVCS.
+type VCS struct {
+	// Entry is as written, "public:git|svn"; empty where all of GOVCS cannot be read.
+	Entry string `json:"entry"`
+	// Fault is what is wrong with it, in words; empty for an entry that loosens nothing.
+	Fault string `json:"fault"`
+	From
+}
+
+// Program is what a setting makes the go command start.
+type Program struct {
+	// Name is GOAUTH or GOCACHEPROG.
+	Name string `json:"name"`
+	// Kind is runner or checkout, by who may have written the program, or git for GOAUTH's "git DIR" where the directory,
+	// which configures the credential helper, may be the checkout's author's.
+	Kind string `json:"kind"`
+	// Path is the program, or git's directory, as written. It is empty for kind runner, since it may be a secret in the
+	// wrong place. Arguments are never told.
+	Path string `json:"path"`
+	From
+}
+
+// EnvFile is the file of go env -w.
+type EnvFile struct {
+	// By is what leads there: GOENV, or "the place of go env -w".
+	By string `json:"by"`
+	// Content is "it sets GOFLAGS, CC" or "it was not read", as one beside the checkout is not; may be empty.
+	Content string `json:"content"`
+	lockfile.Position
+}
+
+// Toolchain is another toolchain than the installed one.
+type Toolchain struct {
+	// Name is "go1.27.1" and Installed the toolchain that is there.
+	Name      string `json:"name"`
+	Installed string `json:"installed"`
+	// By is what asks for it: setting or line; Setting says it in words, "the toolchain line".
+	By string `json:"by"`
+	From
+}
+
+// Requirement is all modules that are required, or that replace a required one, and are alike.
+type Requirement struct {
+	// ID is unique in the document: a finding names it as its group, and is then spread over all its modules.
+	ID string `json:"id"`
+	// Kind is release, prerelease, pseudo or incompatible.
+	Kind string `json:"kind"`
+	// UnlistedHost and UnlistedPrefix are true when the configuration lists hosts or prefixes, and the module's is none.
+	UnlistedHost   bool `json:"unlisted_host"`
+	UnlistedPrefix bool `json:"unlisted_prefix"`
+	Count          int  `json:"count"`
+	// Examples are up to five of module@version.
+	Examples []string `json:"examples"`
+	// Position is the first one's.
+	lockfile.Position
+	// Items are the first ten thousand.
+	Items []Item `json:"-"`
+}
+
+// Lookalike is the path of a required module.
+type Lookalike struct {
+	Module string `json:"module"`
+	// Kind is case, similar or foreign: it differs from Other in case only, or in signs that look alike, or it holds a
+	// character that no module path may.
+	Kind string `json:"kind"`
+	// Other is the module that it can be taken for; empty for foreign.
+	Other string `json:"other"`
+	// Fault says it in words.
+	Fault string `json:"fault"`
+	// Key is the path as another commit knows it. Policies do not see it.
+	Key string `json:"-"`
+	// Origin is base, checkout or change.
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Exclude is one exclude directive.
+type Exclude struct {
+	Module  string `json:"module"`
+	Version string `json:"version"`
+	lockfile.Position
+}
+
+// Tool is one tool directive.
+type Tool struct {
+	Path string `json:"path"`
+	// Foreign is true for a tool of another host or owner than the module that names it.
+	Foreign bool `json:"foreign"`
+	// Key is the directive with its file. Policies do not see it.
+	Key string `json:"-"`
+	// Origin is base, checkout or change.
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Use is one use directive that leads out of the checkout.
+type Use struct {
+	Target string `json:"target"`
+	// Key is the directive with its file. Policies do not see it.
+	Key string `json:"-"`
+	// Origin is base, checkout or change.
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Debug is one line of godebug that makes a program less safe.
+type Debug struct {
+	// Setting is "tls10server=1", Effect what it does, in words.
+	Setting string `json:"setting"`
+	Effect  string `json:"effect"`
+	lockfile.Position
+}
+
+// Vendored is one disagreement between vendor/modules.txt and go.mod or go.sum.
+type Vendored struct {
+	// Module is the path, with the version where one is meant.
+	Module string `json:"module"`
+	// Fault is what is wrong, in words.
+	Fault string `json:"fault"`
+	lockfile.Position
+}
+
+// Clash is a line of a go.sum or go.work.sum that another such file contradicts.
+type Clash struct {
+	// Module is the path and Version the version, with "/go.mod" behind it where the hash is of the go.mod alone.
+	Module  string `json:"module"`
+	Version string `json:"version"`
+	// Other is the file and the line of the other hash.
+	Other string `json:"other"`
 	lockfile.Position
 }
 
@@ -212,7 +385,8 @@ type Group struct {
 	Ecosystem string `json:"ecosystem"`
 	// Kind is registry, tarball, git, file or invalid.
 	Kind string `json:"kind"`
-	// Integrity is sha512, sha384, sha256, sha1, md5, none or broken.
+	// Integrity is sha512, sha384, sha256, sha1, md5, none, broken, or omitted where the tool itself keeps none for such
+	// packages.
 	Integrity string `json:"integrity"`
 	// Default is true when the lock file names no place, so that the default registry is asked.
 	Default bool `json:"default"`

@@ -30,7 +30,7 @@ func bundle(t *testing.T) map[string]*ast.Module {
 		} else if string(tidy) != string(text) {
 			t.Errorf("%s is not formatted; opa fmt writes:\n%s", path, tidy)
 		}
-		modules[path], err = parse(path, string(text))
+		modules[path], err = parse(path, string(text), ast.RegoV1)
 		return err
 	})
 	if err != nil {

@@ -30,6 +30,9 @@ type Machine struct {
 	Extra []string
 	// SumDBKeys are verifier keys ("name+hash+key") of checksum databases that the user trusts beside the known one.
 	SumDBKeys []string
+	// ModuleHosts and ModulePrefixes are the only hosts, and the only patterns as in GOPRIVATE, that paths of required
+	// modules may begin with; nil where the user gave none.
+	ModuleHosts, ModulePrefixes []string
 	// RepoOnly leaves the machine's settings out.
 	RepoOnly bool
 }
@@ -54,6 +57,8 @@ type Ecosystem struct {
 	InForce []source.Source
 	// Catalogue are the sources to choose from when what is in force fails, the toolchain's default first.
 	Catalogue []source.Source
+	// Trusted are hosts that its tools ask by themselves and that are no source to choose.
+	Trusted []string
 	// Frozen is why nothing may be changed for it ("package .npmrc names a registry of its own"); empty if it may.
 	Frozen string
 	// Guarded is why no mirror may be chosen by itself though what is in force fails; empty if it may.

@@ -57,6 +57,8 @@ type Base struct {
 	Changed map[string]bool
 	// Read gets a file as that commit has it; fs.ErrNotExist where it has none.
 	Read func(ctx context.Context, path string) ([]byte, error)
-	// Close takes away what Read needed; nil where that is nothing.
+	// List gets the names in a directory, those of directories with a slash behind; fs.ErrNotExist where there is none.
+	List func(ctx context.Context, dir string) ([]string, error)
+	// Close takes away what Read and List needed; nil where that is nothing.
 	Close func()
 }

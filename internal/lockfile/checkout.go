@@ -244,6 +244,45 @@ func (c *Checkout) Read(name string, limit int64) (File, error) {
 	return File{Path: name, Data: buffer.data, Linked: linked}, nil
 }
 
+// maxListed bounds the names of one directory.
+const maxListed = 100_000
+
+// List are the names in a directory, those of directories with a slash behind, also where a link leads to one inside the
+// checkout. It is fs.ErrNotExist where there is no such directory.
+func (c *Checkout) List(name string) ([]string, error) {
+	info, err := c.root.Stat(name)
+	if err == nil && !info.IsDir() {
+		return nil, fs.ErrNotExist
+	}
+	var d *os.File
+	if err == nil {
+		d, err = c.root.Open(name)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, problem.New(problem.Usage, name, "make it a directory of the checkout", "%w", plain(err))
+	}
+	defer d.Close()
+	entries, err := d.ReadDir(maxListed + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, problem.New(problem.Usage, name, "make it a directory that can be read", "%w", plain(err))
+	}
+	if len(entries) > maxListed {
+		return nil, problem.New(problem.Usage, name, "name a smaller directory", "holds more than %d names", maxListed)
+	}
+	var out []string
+	for _, e := range entries {
+		entry := e.Name()
+		if info, err := c.root.Stat(path.Join(name, entry)); err == nil && info.IsDir() {
+			entry += "/"
+		}
+		out = append(out, entry)
+	}
+	return out, nil
+}
+
 type sliceWriter struct{ data []byte }
 
 func (w *sliceWriter) Write(p []byte) (int, error) {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,6 +46,16 @@ func TestWalk(t *testing.T) {
 	}
 	if f, err := base.Read("c/go.mod", 0); err != nil || string(f.Data) != "module c" {
 		t.Errorf("%q, %v", f.Data, err)
+	}
+	names, err := c.List(".")
+	slices.Sort(names)
+	if diff := cmp.Diff([]string{".hidden/", "_old/", "a/", "b/", "go.mod", "loop", "node_modules/", "testdata/", "vendor/"}, names); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for _, name := range []string{"go.mod", "nowhere", "go.mod/x"} {
+		if names, err := c.List(name); err == nil {
+			t.Errorf("%s: %q", name, names)
+		}
 	}
 	if _, err := base.Read("b/go.mod", 0); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("deleted at the base: %v", err)

@@ -17,10 +17,16 @@ type Entry struct {
 	Name, Version string
 	// URL is where the lock file says the package comes from, as written; empty means the default registry.
 	URL string
-	// Integrity is as written; empty where there is none.
+	// Integrity is as written, or in the form of an SRI where the tool has another; empty where there is none.
 	Integrity string
+	// Unpinned is true where the tool itself keeps no integrity for such a package: yarn, for those of one platform.
+	Unpinned bool
+	// Fault is why the entry names no place that can be judged; empty where URL says it all.
+	Fault string
 	// At is the place of the offending part: the URL where there is one, else the entry.
 	At Position
 	// IntegrityAt is the place of the integrity; the entry's place where there is none.
 	IntegrityAt Position
+	// InstallScript is true when the lock file says that the package runs a script of its own when it is installed.
+	InstallScript bool
 }

@@ -59,6 +59,7 @@ func (l line) annotation(mode string) Annotation {
 		a.File, a.Line, a.Column = bounded(l.File, 0), l.Line, l.Column
 	}
 	switch word := l.word(); {
+	case l.Status == decide.Known: // what the change is not about
 	case word == decide.Error, word == decide.StatusUnknown && l.Severity == decide.Error:
 		a.Level = levelError
 		if mode == decide.Audit {

@@ -33,6 +33,7 @@ var kept = map[string][]string{
 	"interceptedDenied":  {"junit.xml"},
 	"offline":            {"sarif", "junit.xml", "codequality.json"},
 	"hostileNames":       {"sarif", "junit.xml", "codequality.json"},
+	"waivedAndKnown":     {"sarif", "junit.xml", "codequality.json"},
 	"proxiedWithAuth":    {"env"},
 }
 
@@ -188,7 +189,7 @@ func TestFingerprints(t *testing.T) {
 	first := of(func(*decide.Finding) {})
 	for name, change := range map[string]func(*decide.Finding){
 		"line": func(f *decide.Finding) { f.Position = at("package-lock.json", 99, 1) }, "number": func(f *decide.Finding) { f.Message = "left-pad@1.0.0 has no integrity (entry 40)" },
-		"severity": func(f *decide.Finding) { f.Severity = decide.Note }, "status": func(f *decide.Finding) { f.Status = waived }, "fix": func(f *decide.Finding) { f.Fix = "x" },
+		"severity": func(f *decide.Finding) { f.Severity = decide.Note }, "status": func(f *decide.Finding) { f.Status = decide.Waived }, "fix": func(f *decide.Finding) { f.Fix = "x" },
 	} {
 		if of(change) != first {
 			t.Errorf("another %s, and the finding is another", name)
@@ -252,6 +253,13 @@ func TestEnds(t *testing.T) {
 	active := decide.Finding{ID: "SRC003", Severity: decide.Error, Status: decide.Active, Message: "is not allowed", Subject: "a.test"}
 	unknown, mended, noted := active, active, active
 	unknown.Status, mended.Status, noted.Severity = decide.StatusUnknown, decide.Mended, decide.Note
+	ann := &decide.Waiver{Reason: "it is", Owner: "ann", Expires: "2026-12-31"}
+	waived, expired, known := active, active, active
+	waived.Status, waived.Waiver = decide.Waived, ann
+	expired.Status, expired.Waiver = decide.Expired, ann
+	known.Status = decide.Known
+	both := one(active)
+	both.Findings = append(both.Findings, expired)
 	audit := one(active)
 	audit.Mode = decide.Audit
 	for _, tt := range []struct {
@@ -267,6 +275,10 @@ func TestEnds(t *testing.T) {
 		{"audit", Outcome{Decision: audit}, true, 0, "warning", "major", "ok", "out"},
 		{"not answered", Outcome{Decision: one(unknown), Problem: problem.New(problem.Unanswered, "check", "", "no answer")}, false, 3, "error", "blocker,critical", "error", "error"},
 		{"mended", Outcome{Decision: one(mended)}, true, 0, "error s", "", "ok", "out"},
+		{"waived", Outcome{Decision: one(waived)}, true, 0, "error s", "", "ok", "out"},
+		{"expired", Outcome{Decision: one(expired), Problem: problem.New(problem.Violations, "check", "", "1 error")}, true, 1, "error", "critical", "ok", "failure"},
+		{"active and expired", Outcome{Decision: both, Problem: problem.New(problem.Violations, "check", "", "2 errors")}, true, 1, "error" + " error", "critical,critical", "ok", "failure"},
+		{"known", Outcome{Decision: one(known), Base: "main"}, true, 0, "error unchanged", "critical", "ok", "out"},
 		{"noted", Outcome{Decision: one(noted)}, true, 0, "note", "info", "ok", "out"},
 		{"broken", Outcome{Problem: errors.Join(problem.New(problem.Usage, "go.mod:1", "mend it", "bad"), errors.New("worse"))}, false, 70, "", "blocker,blocker", "error", "skipped"},
 		{"not asked", Outcome{Decision: &decide.Decision{Verdict: decide.Allow}, NotAsked: []string{"the addresses of the sources (SRC003)"}}, true, 0, "", "", "ok", "skipped"},
@@ -283,6 +295,9 @@ func TestEnds(t *testing.T) {
 				levels = append(levels, r.Level)
 				if r.Suppressions != nil {
 					levels = append(levels, "s")
+				}
+				if r.Baseline != "" {
+					levels = append(levels, r.Baseline)
 				}
 			}
 			if got := run.Invocations[0]; got.Successful != tt.ok || got.ExitCode != tt.exit || strings.Join(levels, " ") != tt.results {

@@ -102,6 +102,7 @@ type jsonDecision struct {
 	// same (the key error then says why, its exit_code is not 0): an allow that did not come about is not an allow.
 	Decision string        `json:"decision"`
 	Mode     string        `json:"mode"`
+	Base     *string       `json:"base"` // null where all findings count
 	Findings []jsonFinding `json:"findings"`
 	Counts   decide.Counts `json:"counts"`
 }
@@ -116,6 +117,8 @@ type jsonFinding struct {
 	Column   int    `json:"column"`
 	Subject  string `json:"subject"`
 	Fix      string `json:"fix"`
+	// Waiver is null where there is none, in force or ended.
+	Waiver *decide.Waiver `json:"waiver"`
 }
 
 type jsonInjection struct {
@@ -185,7 +188,11 @@ func JSON(w io.Writer, o Outcome) error {
 	}
 	return writeJSON(w, document, `"findings": []`, func(yield func(any) bool) {
 		for _, f := range o.Decision.Findings {
-			if !yield(jsonFinding{f.ID, f.Severity, f.Status, redact(f.Message), f.File, f.Line, f.Column, redact(f.Subject), redact(f.Fix)}) {
+			j := jsonFinding{f.ID, f.Severity, f.Status, redact(f.Message), f.File, f.Line, f.Column, redact(f.Subject), redact(f.Fix), nil}
+			if w := f.Waiver; w != nil {
+				j.Waiver = &decide.Waiver{Reason: redact(w.Reason), Owner: redact(w.Owner), Expires: w.Expires}
+			}
+			if !yield(j) {
 				return
 			}
 		}
@@ -316,6 +323,10 @@ func decisionJSON(o Outcome) jsonDecision {
 	out := jsonDecision{Decision: o.Verdict().String(), Findings: []jsonFinding{}}
 	if d := o.Decision; d != nil {
 		out.Mode, out.Counts = d.Mode, d.Counts
+		if o.Base != "" {
+			base := redact(o.Base)
+			out.Base = &base
+		}
 	}
 	return out
 }

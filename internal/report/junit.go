@@ -122,10 +122,12 @@ func ruleJUnit(o Outcome, r decide.Rule, found []block) junitCase {
 		}
 		text, n := b.told()
 		fault := &junitFault{Message: count(n, "finding"), Type: plain(r.ID), Text: text}
-		switch word := b[0].word(); {
-		case b[0].Severity != decide.Error || o.Decision.Mode == decide.Audit || word != decide.Error && word != decide.StatusUnknown:
-			out = append(out, word+"\n"+text)
-		case word == decide.Error:
+		switch l := b[0]; {
+		case l.Status == decide.Known:
+			out = append(out, plain(o.known())+": "+l.word()+"\n"+text)
+		case l.Severity != decide.Error || o.Decision.Mode == decide.Audit || !l.Counting() && l.Status != decide.StatusUnknown:
+			out = append(out, l.word()+"\n"+text)
+		case l.Counting():
 			c.Failure = fault
 		default:
 			fault.Message = "not answered"
@@ -148,7 +150,7 @@ func (b block) told() (text string, n int) {
 	for i, l := range b {
 		n += 1 + l.More
 		if i < maxCaseLines {
-			all = append(all, joined(": ", plain(l.place()), withFix(plain(l.text())+l.more(), told.of(l))))
+			all = append(all, joined(": ", plain(l.place()), withFix(joined("\n", plain(l.text())+l.more(), plain(l.waiver())), told.of(l))))
 		}
 	}
 	if over := len(b) - maxCaseLines; over > 0 {

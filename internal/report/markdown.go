@@ -67,19 +67,9 @@ func markdown(o Outcome, rows int) string {
 			m.WriteString("\n**fix:** " + prose(c.Hint) + "\n")
 		}
 	}
-	if found := blocks(o.Decision); len(found) > 0 {
-		t := m.table("Findings", "", "rule", "where", "what", "fix")
-		told := remedies{}
-		for _, b := range found {
-			for _, l := range b.shown() {
-				t.row(prose(l.word()), code(l.ID), code(l.place()), joined(": ", code(l.about()), prose(l.Message))+l.more(), prose(told.of(l)))
-			}
-			if rest := b.rest(); rest != "" {
-				t.row("", code(b[0].ID), "", prose(rest), "")
-			}
-		}
-		t.end()
-	}
+	found, known := split(blocks(o.Decision))
+	m.findings("Findings", found)
+	m.findings(prose(o.known()), known)
 	if r := o.Detect; r != nil {
 		m.WriteString("\n### Network\n\n")
 		m.item(class(r) + " network")
@@ -129,6 +119,23 @@ func markdown(o Outcome, rows int) string {
 	m.list("Not available here", o.Unavailable)
 	m.list("Notes", o.Notes)
 	return m.String()
+}
+
+func (m *sheet) findings(heading string, found []block) {
+	if len(found) == 0 {
+		return
+	}
+	t := m.table(heading, "", "rule", "where", "what", "fix")
+	told := remedies{}
+	for _, b := range found {
+		for _, l := range b.shown() {
+			t.row(prose(l.word()), code(l.ID), code(l.place()), joined(": ", code(l.about()), prose(l.Message))+l.more(), joined("; ", prose(l.waiver()), prose(told.of(l))))
+		}
+		if rest := b.rest(); rest != "" {
+			t.row("", code(b[0].ID), "", prose(rest), "")
+		}
+	}
+	t.end()
 }
 
 type sheet struct {

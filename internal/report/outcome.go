@@ -8,6 +8,7 @@ import (
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/lockfile"
 )
 
 // Outcome is all that a run has to tell. Nil parts did not happen.
@@ -23,6 +24,10 @@ type Outcome struct {
 	Detect   *detect.Report
 	Plan     *choose.Plan
 	Decision *decide.Decision
+	// Base names the commit that findings were compared with; empty where all count.
+	Base string
+	// Excerpts are lines of the checkout's files by the places of findings, for those of Quoted.
+	Excerpts map[lockfile.Position]lockfile.Excerpt
 	// Rules are all rules that were asked, by id; nil where none was.
 	Rules []decide.Rule
 	// Changes are what was injected, or would have been where Applied is false.

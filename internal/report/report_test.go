@@ -21,6 +21,7 @@ import (
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 )
 
@@ -149,7 +150,7 @@ func TestLine(t *testing.T) {
 	quietOne := all["allDirect"]
 	noted := quietOne
 	d := *noted.Decision
-	d.Findings = []decide.Finding{{ID: "SRC001", Severity: decide.Note, Status: decide.Active}, {ID: "LCK001", Severity: decide.Error, Status: waived}}
+	d.Findings = []decide.Finding{{ID: "SRC001", Severity: decide.Note, Status: decide.Active}}
 	noted.Decision, noted.NotAsked = &d, []string{"addresses behind the proxy"}
 	checked := Outcome{Command: "check", Decision: quietOne.Decision, Duration: 58 * msec}
 	bare := Outcome{Command: "check", Decision: &decide.Decision{Verdict: decide.Allow, Mode: decide.Audit}, Duration: msec}
@@ -176,6 +177,21 @@ func TestLine(t *testing.T) {
 	}
 }
 
+// On a narrow terminal an excerpt is cut around its place, and the caret stays below it.
+func TestExcerptWidth(t *testing.T) {
+	t.Parallel()
+	long := exceptions()
+	place := at("go.mod", 9, 10)
+	long.Excerpts[place] = lockfile.Excerpt{Text: strings.Repeat("x", 60) + "HERE" + strings.Repeat("y", 60), Caret: 60}
+	for _, width := range []int{0, 40, 80, 200} {
+		shown := strings.Split(render(t, func(w io.Writer) error { return Text(w, long, Style{Width: width}) }), "\n")
+		i := slices.IndexFunc(shown, func(l string) bool { return strings.Contains(l, "HERE") })
+		if i < 0 || width > 0 && utf8.RuneCountInString(shown[i]) > width || len([]rune(shown[i][:strings.Index(shown[i], "HERE")])) != strings.Index(shown[i+1], "^") {
+			t.Errorf("%d columns:\n%s", width, strings.Join(shown, "\n"))
+		}
+	}
+}
+
 // What is not known to be well is never told as if it were.
 func TestNotQuiet(t *testing.T) {
 	t.Parallel()
@@ -197,7 +213,9 @@ func TestNotQuiet(t *testing.T) {
 		"warning": finding(decide.Warning, decide.Active),
 		"mended":  finding(decide.Error, decide.Mended),
 		"unknown": finding(decide.Error, decide.StatusUnknown),
-		"expired": finding(decide.Warning, expired),
+		"expired": finding(decide.Warning, decide.Expired),
+		"waived":  finding(decide.Error, decide.Waived),
+		"known":   finding(decide.Error, decide.Known),
 		// these two were one line once
 		"unknown note": finding(decide.Note, decide.StatusUnknown),
 		"failing": func(o *Outcome) {
@@ -431,7 +449,7 @@ func TestJSONKeys(t *testing.T) {
 		"captive": `class tls.intercepted tls.issuer tls.spki proxies sources.id sources.ecosystem sources.url sources.via sources.ok sources.reason
 			sources.content_verified sources.checksum_db sources.name_ms sources.connect_ms sources.tls_ms sources.ttfb_ms sources.ips evidence duration_ms error`,
 		"hostileNames": `decision mode findings.id findings.severity findings.status findings.message findings.file findings.line findings.column findings.subject findings.fix
-			counts.packages counts.modules counts.sources counts.errors counts.warnings counts.mended counts.waived not_asked notes duration_ms error.message error.hint error.exit_code`,
+			counts.packages counts.modules counts.sources counts.errors counts.warnings counts.mended counts.waived counts.known base findings.waiver not_asked notes duration_ms error.message error.hint error.exit_code`,
 		"restrictedSwitched": `detect.class detect.duration_ms detect.sources.id plan.sources.id plan.sources.ecosystem plan.sources.url plan.sources.via plan.sources.why plan.sources.latency_ms
 			plan.sources.checksum_db plan.choices.ecosystem plan.choices.kept plan.choices.why decision mode findings counts.modules changes.kind changes.ecosystem changes.name changes.value
 			changes.why applied proof not_asked notes error duration_ms`,
@@ -536,10 +554,18 @@ func hostile(a, b string) Outcome {
 		Plan: &choose.Plan{Choices: []choose.Choice{{Ecosystem: a, Why: b, Sources: []choose.Picked{{Source: src(b, a, "", a)}}}}},
 		Decision: &decide.Decision{Verdict: decide.Deny, Findings: []decide.Finding{
 			found(decide.Active, "X"+a, a, b, b, 1), found(decide.Active, "X1", b, a, "go.mod", 7), found(decide.StatusUnknown, "X1", a, b, "", 0),
-			found(decide.Mended, "X2", a, a, a, -1), found(waived, "X2", b, b, "/"+b, 0)}},
+			found(decide.Mended, "X2", a, a, a, -1), found(decide.Waived, "X2", b, b, "/"+b, 0), found(decide.Known, "X1", b, a, "go.mod", 7),
+			{ID: "X1", Severity: decide.Error, Status: decide.Expired, Message: b, Subject: a, Position: at("go.mod", 7, 7), Waiver: &decide.Waiver{Reason: a, Owner: b, Expires: "2026-12-31"}}}},
+		Base: b, Excerpts: map[lockfile.Position]lockfile.Excerpt{at("go.mod", 7, 7): {Text: masked(a + b), Caret: 0}},
 		Changes: []inject.Change{{Name: a, Value: b, Shown: b, Why: a}, {Name: "A", Value: a, Shown: a}, {Name: "GIT_CONFIG_VALUE_0", Value: b, Shown: b}},
 		Problem: &problem.Problem{Code: problem.Usage, Op: a, Err: errors.New(b), Hint: a, Excerpt: b},
 	}
+}
+
+// masked is a line as an excerpt has it.
+func masked(s string) string {
+	e, _ := lockfile.ExcerptAt([]byte(strings.ReplaceAll(s, "\n", " ")), at("", 1, 1))
+	return e.Text
 }
 
 func FuzzRender(f *testing.F) {

@@ -90,6 +90,7 @@ type (
 		Message      sarifText          `json:"message"`
 		Locations    []sarifLocation    `json:"locations"`
 		Fingerprints map[string]string  `json:"partialFingerprints"`
+		Baseline     string             `json:"baselineState,omitempty"`
 		Suppressions []sarifSuppression `json:"suppressions,omitempty"`
 	}
 	sarifLocation struct {
@@ -202,8 +203,10 @@ func resultSARIF(o Outcome, l line, rule int, seen fingerprints) sarifResult {
 	switch l.Status {
 	case decide.Mended:
 		r.Suppressions = []sarifSuppression{{"external", "setup overrides this setting"}}
-	case waived:
-		r.Suppressions = []sarifSuppression{{"external", "waived"}}
+	case decide.Waived:
+		r.Suppressions = []sarifSuppression{{"external", cmp.Or(plain(l.waiver()), "waived")}}
+	case decide.Known:
+		r.Baseline = "unchanged"
 	}
 	return r
 }

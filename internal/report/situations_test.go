@@ -115,6 +115,7 @@ func situations() map[string]Outcome {
 			Problem: problem.New(problem.Violations, "setup", "see the findings", "44 errors"),
 			Notes:   []string{"yarn.lock is not read yet"}, Unavailable: []string{"comments on the pull request"},
 		},
+		"waivedAndKnown": exceptions(),
 		"offline": {
 			Command: "setup", Dir: ".", Duration: 3100 * msec,
 			Version: "1.2.3", Rules: asked("SRC003", "GO004"),
@@ -150,6 +151,38 @@ func situations() map[string]Outcome {
 				&problem.Problem{Code: problem.Usage, Op: ".goproxy/config.yaml:2:1", Err: errors.New(`key "mod" is not known`), Hint: "did you mean mode", Excerpt: "   1 | \x1b]0;x\n>  2 | ::error::mod: audit\n       ^\n"},
 				errors.New("out of memory")),
 		},
+	}
+}
+
+// exceptions are what a team lives with: waived, waived no more, and there before the change.
+func exceptions() Outcome {
+	lock := func(id, severity, status, subject, message string, line int) decide.Finding {
+		return decide.Finding{ID: id, Severity: severity, Status: status, Subject: subject, Message: subject + " " + message, Position: at("web/package-lock.json", line, 20), Fix: "install it from a registry over https"}
+	}
+	with := func(f decide.Finding, owner, expires, reason string) decide.Finding {
+		f.Waiver = &decide.Waiver{Owner: owner, Expires: expires, Reason: reason}
+		return f
+	}
+	tab := decide.Finding{ID: "MOD001", Severity: decide.Warning, Status: decide.Active, Subject: "a.test/x", Message: "a.test/x is replaced by b.test/x", Position: at("go.mod", 9, 10), Fix: "drop the replace directive"}
+	hidden := tab
+	hidden.Subject, hidden.Message, hidden.Position = "a.test/y", "a.test/y is replaced by b.test/y", at("sub/go.mod", 4, 1)
+	return Outcome{
+		Command: "check", Dir: ".", Duration: 61 * msec, Base: "main (0123456789ab)", Rules: asked("GO002", "LCK003"),
+		Decision: &decide.Decision{Verdict: decide.Deny, Mode: decide.Enforce, Counts: decide.Counts{Packages: 40, Modules: 3, Errors: 1, Warnings: 2, Waived: 3, Known: 2},
+			Findings: []decide.Finding{
+				with(lock("LCK002", decide.Error, decide.Expired, "old@1.0.0", "comes from a.test over http, not https", 7), "build-team@corp.test", "2026-10-01", "the farm has no https"),
+				with(lock("LCK002", decide.Error, decide.Waived, "a@1.0.0", "comes from a.test over http, not https", 15), "ann", "2026-12-31", "see https://ann:hunter2@wiki.test/7"),
+				with(lock("LCK002", decide.Error, decide.Waived, "b@1.0.0", "comes from a.test over http, not https", 23), "ann", "2026-12-31", "see https://ann:hunter2@wiki.test/7"),
+				with(lock("LCK002", decide.Error, decide.Waived, "c@1.0.0", "comes from a.test over http, not https", 31), "bob", "2027-01-31", "moves in January"),
+				tab, hidden,
+				lock("LCK003", decide.Error, decide.Known, "d@1.0.0", "has no integrity", 39),
+				lock("LCK004", decide.Warning, decide.Known, "e@1.0.0", "is pinned by sha1 alone", 47)}},
+		Excerpts: map[lockfile.Position]lockfile.Excerpt{
+			at("web/package-lock.json", 7, 20):  {Text: `      "resolved": "http://***@a.test/old/-/old-1.0.0.tgz",`, Caret: 19},
+			at("go.mod", 9, 10):                 {Text: "\treplace\ta.test/x => b.test/x v1.0.0 // ##[error]", Caret: 9},
+			at("web/package-lock.json", 39, 20): {Text: "is not shown, since it is known", Caret: 0}},
+		Notes:   []string{".goproxy/waivers.yaml:9:11: the waiver of GO003 by ann takes in nothing that was found; remove it, or correct its match"},
+		Problem: problem.New(problem.Violations, "", "", "denied by policy: 1 error"),
 	}
 }
 

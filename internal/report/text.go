@@ -7,7 +7,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/source"
 )
 
 // Style is what the writer's other end can show.
@@ -65,25 +67,9 @@ func (p *page) outcome(o Outcome) {
 			p.item("past the proxy: " + strings.Join(o.Plan.Direct, ", "))
 		}
 	}
-	if found := blocks(o.Decision); len(found) > 0 {
-		p.heading("Findings")
-		told := remedies{}
-		for _, b := range found {
-			shown := b.shown()
-			for i, l := range shown {
-				p.prose("  ", "      ", p.paint(l.word())+" "+joined(" ", plain(l.ID), plain(l.place()), plain(l.text()))+l.more())
-				if i+1 < len(shown) && shown[i+1].Fix == l.Fix {
-					continue // told after the last of them
-				}
-				if fix := told.of(l); fix != "" {
-					p.prose("    fix: ", "      ", plain(fix))
-				}
-			}
-			if rest := b.rest(); rest != "" {
-				p.item(rest)
-			}
-		}
-	}
+	found, known := split(blocks(o.Decision))
+	p.findings("Findings", found, o.Excerpts)
+	p.findings(o.known(), known, nil)
 	if len(o.Changes) > 0 {
 		switch {
 		case !o.Applied:
@@ -117,6 +103,61 @@ func (p *page) outcome(o Outcome) {
 		end = network(o)
 	}
 	p.prose("", "  ", sentence(end, o))
+}
+
+// findings are blocks under a heading, each with the lines that it is about and what to do.
+func (p *page) findings(heading string, found []block, excerpts map[lockfile.Position]lockfile.Excerpt) {
+	if len(found) == 0 {
+		return
+	}
+	p.heading(plain(heading))
+	told, quoted := remedies{}, map[lockfile.Position]bool{}
+	for _, b := range found {
+		shown := b.shown()
+		for i, l := range shown {
+			p.prose("  ", "      ", p.paint(l.word())+" "+joined(" ", plain(l.ID), plain(l.place()), plain(l.text()))+l.more())
+			if e, ok := excerpts[l.Position]; ok && l.quotable() && !quoted[l.Position] {
+				p.excerpt(e)
+				quoted[l.Position] = true
+			}
+			if i+1 < len(shown) && shown[i+1].Fix == l.Fix && shown[i+1].waiver() == l.waiver() {
+				continue // told after the last of them
+			}
+			if w := l.waiver(); w != "" {
+				p.prose("    ", "      ", plain(w))
+			}
+			if fix := told.of(l); fix != "" {
+				p.prose("    fix: ", "      ", plain(fix))
+			}
+		}
+		if rest := b.rest(); rest != "" {
+			p.item(rest)
+		}
+	}
+}
+
+// excerpt is a line of a file with a caret below the place. Tabs stay, so that both lines have the same ones.
+func (p *page) excerpt(e lockfile.Excerpt) {
+	const margin = "      | "
+	if p.style.Width > 0 {
+		e = e.Fit(p.style.Width - len(margin))
+	}
+	below := func(r rune) rune {
+		if r == '\t' {
+			return r
+		}
+		return ' '
+	}
+	p.WriteString(margin + visibleLine(e.Text) + "\n" + margin + strings.Map(below, visibleLine(e.Text[:e.Caret])) + "^\n")
+}
+
+// visibleLine is a stranger's line with its tabs.
+func visibleLine(s string) string {
+	parts := strings.Split(s, "\t")
+	for i, part := range parts {
+		parts[i] = strings.ReplaceAll(source.Plain(part, 0), "##[", `##\x5b`)
+	}
+	return strings.Join(parts, "\t")
 }
 
 // trouble is an error with the text of the file that it is about, and what to do next.
@@ -214,9 +255,9 @@ func (p *page) paint(word string) string {
 	switch word {
 	case decide.Error, "failed":
 		return "\x1b[31m" + word + "\x1b[0m"
-	case decide.Warning, decide.StatusUnknown, expired:
+	case decide.Warning, decide.StatusUnknown:
 		return "\x1b[33m" + word + "\x1b[0m"
-	case decide.Mended, waived, "ok":
+	case decide.Mended, decide.Waived, "ok":
 		return "\x1b[32m" + word + "\x1b[0m"
 	}
 	return word

@@ -19,6 +19,7 @@ import (
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
 )
@@ -33,9 +34,6 @@ const (
 	maxLines = 3
 	// maxEvidence is how many lines of evidence a page shows.
 	maxEvidence = 8
-
-	// waived and expired are statuses of findings that somebody has taken upon himself, for a time.
-	waived, expired = "waived", "expired"
 )
 
 // redact hides secrets, also those of an address that a control character breaks in two.
@@ -112,22 +110,39 @@ func (b block) rest() string {
 // remedies are the next steps of a rule's findings, each told once.
 type remedies map[[2]string]bool
 
-// of is the next step after a line, and empty where it was told before.
+// of is the next step after a line, and empty where it was told before, and where somebody has waived it.
 func (r remedies) of(l line) string {
 	k := [2]string{l.ID, l.Fix}
-	if r[k] {
+	if r[k] || l.Status == decide.Waived {
 		return ""
 	}
 	r[k] = true
 	return l.Fix
 }
 
-// word is how a finding counts: its severity, or the status that keeps it from counting.
+// word is how a finding counts: its severity, or the status that keeps it from counting. What was known before is told
+// apart, with its severity.
 func (l line) word() string {
-	if l.Status == decide.Active {
+	if l.Counting() || l.Status == decide.Known {
 		return l.Severity
 	}
 	return l.Status
+}
+
+// waiver says who has taken the finding upon himself, and until when; it is empty where nobody has.
+func (l line) waiver() string {
+	switch w := l.Waiver; {
+	case w != nil && l.Status == decide.Waived:
+		return fmt.Sprintf("waived by %s until %s: %s", w.Owner, w.Expires, w.Reason)
+	case w != nil:
+		return fmt.Sprintf("the waiver by %s ended on %s: %s", w.Owner, w.Expires, w.Reason)
+	}
+	return ""
+}
+
+// known is what the base commit of the outcome has already, as a heading.
+func (o Outcome) known() string {
+	return "Known at " + cmp.Or(o.Base, "the base commit") + " already, not counted"
 }
 
 // about is the subject, unless the message names it already.
@@ -163,7 +178,11 @@ func (l line) place() string {
 // remark is what was found and its next step, for a place that shows the file itself; what lies outside of the checkout
 // is named.
 func (l line) remark() string {
-	text := withFix(plain(l.text())+l.more(), l.Fix)
+	text := plain(l.text()) + l.more()
+	if w := l.waiver(); w != "" && l.Status != decide.Waived { // which is told where it is suppressed
+		text += "\n" + plain(w)
+	}
+	text = withFix(text, l.Fix)
 	if l.File != "" && !filepath.IsLocal(l.File) {
 		text = plain(l.place()) + ": " + text
 	}
@@ -192,7 +211,7 @@ func (l line) grade(mode string) string {
 }
 
 // excused is true for what does not count: the plan overrides it, or somebody has taken it upon himself.
-func (l line) excused() bool { return l.Status == decide.Mended || l.Status == waived }
+func (l line) excused() bool { return l.Status == decide.Mended || l.Status == decide.Waived }
 
 // lines are the findings one by one, the gravest first and otherwise as they come.
 func lines(d *decide.Decision) iter.Seq[line] {
@@ -260,12 +279,12 @@ func blocks(d *decide.Decision) []block {
 	if d == nil {
 		return nil
 	}
-	type key struct{ id, severity, status, fault, file string }
+	type key struct{ id, severity, status, fault, waiver, file string }
 	at, told := map[key]int{}, map[key]bool{}
 	var all []line
 	for _, f := range d.Findings {
 		l := line{Finding: f}
-		k := key{id: f.ID, severity: f.Severity, status: f.Status, fault: l.text()}
+		k := key{id: f.ID, severity: f.Severity, status: f.Status, fault: l.text(), waiver: l.waiver()}
 		if strings.HasPrefix(f.ID, "LCK") {
 			k.fault = strings.TrimPrefix(f.Message, f.Subject)
 			inFile := k
@@ -279,8 +298,14 @@ func blocks(d *decide.Decision) []block {
 		l.again, told[k] = told[k], true
 		all = append(all, l)
 	}
+	status := func(l line) string {
+		if l.Counting() {
+			return decide.Active
+		}
+		return l.Status
+	}
 	order := func(a, b line) int {
-		return cmp.Or(a.rank()-b.rank(), strings.Compare(a.ID, b.ID), strings.Compare(a.Severity, b.Severity), strings.Compare(a.Status, b.Status))
+		return cmp.Or(a.rank()-b.rank(), strings.Compare(a.ID, b.ID), strings.Compare(a.Severity, b.Severity), strings.Compare(status(a), status(b)))
 	}
 	slices.SortStableFunc(all, func(a, b line) int {
 		if c := order(a, b); c != 0 || a.again == b.again {
@@ -301,16 +326,52 @@ func blocks(d *decide.Decision) []block {
 	return out
 }
 
-// ranks is how many ranks there are.
-const ranks = 7
+// split parts blocks from those that were known before.
+func split(all []block) (found, known []block) {
+	for _, b := range all {
+		if b[0].Status == decide.Known {
+			known = append(known, b)
+		} else {
+			found = append(found, b)
+		}
+	}
+	return found, known
+}
 
-// rank puts what counts first; waived ones come last. A question without an answer ranks as high as what it is about.
+// quotable tells whether the line of the file is shown: of what counts, and stands in a file of the checkout.
+func (l line) quotable() bool {
+	return l.Counting() && (l.Severity == decide.Error || l.Severity == decide.Warning) && l.Line > 0 && filepath.IsLocal(l.File)
+}
+
+// Quoted are the places whose lines the text shows, where the outcome has them.
+func Quoted(d *decide.Decision) []lockfile.Position {
+	var out []lockfile.Position
+	for _, b := range blocks(d) {
+		for _, l := range b.shown() {
+			if l.quotable() && !slices.Contains(out, l.Position) {
+				out = append(out, l.Position)
+			}
+		}
+	}
+	return out
+}
+
+// words are what findings count as, the gravest first.
+var words = [...]string{decide.Error, decide.StatusUnknown, decide.Warning, decide.Mended, decide.Note}
+
+// ranks is how many ranks there are: of what counts, of the rest, and of what was known before.
+const ranks = 2*len(words) + 1
+
+// rank puts what counts first; waived ones come late, and what was known before last. A question without an answer ranks
+// as high as what it is about.
 func (l line) rank() int {
 	word := l.word()
+	if l.Status == decide.Known {
+		return len(words) + 1 + slices.Index(words[:], word)
+	}
 	if word == decide.StatusUnknown && l.Severity != decide.Error {
 		word = l.Severity
 	}
-	words := [ranks - 1]string{decide.Error, decide.StatusUnknown, expired, decide.Warning, decide.Mended, decide.Note}
 	if i := slices.Index(words[:], word); i >= 0 {
 		return i
 	}
@@ -355,7 +416,7 @@ func quiet(o Outcome) bool {
 		return o.Command == "restore"
 	}
 	if o.Decision.Verdict != decide.Allow || slices.ContainsFunc(o.Decision.Findings, func(f decide.Finding) bool {
-		return (f.Severity != decide.Note || f.Status == decide.StatusUnknown) && f.Status != waived
+		return f.Severity != decide.Note || f.Status == decide.StatusUnknown
 	}) {
 		return false
 	}
@@ -488,6 +549,14 @@ func verdict(o Outcome) string {
 		warnings = count(d.Counts.Warnings, "warning")
 	}
 	found := joined(", ", errs, warnings)
+	waived, known := "", ""
+	if d.Counts.Waived > 0 {
+		waived = strconv.Itoa(d.Counts.Waived) + " waived"
+	}
+	if d.Counts.Known > 0 {
+		known = strconv.Itoa(d.Counts.Known) + " known already"
+	}
+	rest := joined(", ", waived, known)
 	audit := ""
 	if d.Mode == decide.Audit {
 		audit = " (audit mode)"
@@ -498,15 +567,15 @@ func verdict(o Outcome) string {
 		if o.Verdict() != decide.Allow {
 			allowed = " would be allowed"
 		}
-		return joined(", ", pinned(d.Counts)+allowed+audit, found)
+		return joined(", ", pinned(d.Counts)+allowed+audit, found, rest)
 	case decide.Failed:
-		return joined(": ", "not decided"+audit, cmp.Or(found, "a rule could not be answered"))
+		return joined(": ", "not decided"+audit, joined(", ", cmp.Or(found, "a rule could not be answered"), rest))
 	case decide.Undecided, decide.Deny:
 	}
 	if audit != "" {
-		return joined(": ", "would be denied"+audit, found)
+		return joined(": ", "would be denied"+audit, joined(", ", found, rest))
 	}
-	return joined(": ", "denied", found)
+	return joined(": ", "denied", joined(", ", found, rest))
 }
 
 func pinned(c decide.Counts) string {

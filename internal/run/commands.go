@@ -16,55 +16,64 @@ import (
 	"github.com/org/goproxy-action/internal/source"
 )
 
-// Check is the policy gate alone: facts and decision, no probing. offline asks no network.
-func (p Process) Check(ctx context.Context, scope string, offline bool) (report.Outcome, error) {
+// Check is the policy gate alone: facts and decision, no probing.
+func (p Process) Check(ctx context.Context, ask Ask) (report.Outcome, error) {
 	start := time.Now()
-	j, err := p.open(ctx, scope, offline, false)
+	j, err := p.open(ctx, ask, false)
 	if err != nil {
 		return report.Outcome{Command: "check", Problem: err, Duration: time.Since(start)}, err
 	}
 	defer j.checkout.Close()
-	o, err := j.check(ctx, start, offline)
+	o, err := j.check(ctx, start)
 	o.Notes, o.NotAsked, o.Problem, o.Duration = j.notes, j.notAsked, err, time.Since(start)
 	return o, err
 }
 
-func (j *job) check(ctx context.Context, start time.Time, offline bool) (report.Outcome, error) {
+func (j *job) check(ctx context.Context, start time.Time) (report.Outcome, error) {
 	o := j.outcome("check", start)
 	engine, err := j.engine()
 	if err != nil {
 		return o, err
 	}
-	o.Rules = engine.Rules()
-	j.notes = append(j.notes, engine.Weakened()...)
-	in, err := j.input(nil, nil)
-	if err != nil {
+	if err := j.checkWaivers(engine); err != nil {
 		return o, err
 	}
-	switch {
-	case offline:
-		j.notAsked = append(j.notAsked, "the addresses of the sources (SRC003)", "whether the sources and the checksum database answer")
-	case j.config.Addresses.Given():
-		j.resolve(ctx, in.Sources)
+	o.Rules = engine.Rules()
+	j.notes = append(j.notes, engine.Weakened()...)
+	in, err := j.facts(ctx)
+	if err != nil {
+		return o, err
 	}
 	findings, err := engine.Eval(ctx, in)
 	if err != nil {
 		return o, err
 	}
-	d := decide.Decide(j.config.Mode.V, findings, findings, in)
-	for _, e := range j.systems {
-		d.Counts.Packages += e.Packages
-		d.Counts.Modules += e.Modules
+	known, err := j.known(ctx, engine, in)
+	if err != nil {
+		return o, err
 	}
-	d.Duration = time.Since(start)
-	o.Decision = &d
+	d := j.weigh(known, findings, findings, in, start)
+	o.Decision, o.Excerpts = &d, j.excerpts(&d)
 	return o, verdict(d)
+}
+
+// facts is the document that check judges.
+func (j *job) facts(ctx context.Context) (decide.Input, error) {
+	in, err := j.input(nil, nil)
+	switch {
+	case err != nil:
+	case j.Offline:
+		j.notAsked = append(j.notAsked, "the addresses of the sources (SRC003)", "whether the sources and the checksum database answer")
+	case j.config.Addresses.Given():
+		j.resolve(ctx, in.Sources)
+	}
+	return in, err
 }
 
 // Detect measures every source by every way. It judges nothing, and so never fails for what it sees.
 func (p Process) Detect(ctx context.Context) (report.Outcome, error) {
 	start := time.Now()
-	j, err := p.open(ctx, ScopeAll, false, true)
+	j, err := p.open(ctx, Ask{Scope: ScopeAll}, true)
 	if err != nil {
 		return report.Outcome{Command: "detect", Problem: err, Duration: time.Since(start)}, err
 	}

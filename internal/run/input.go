@@ -32,6 +32,9 @@ func (j *job) data() decide.Data {
 				hosts[loc.HostPort()] = true
 			}
 		}
+		for _, host := range e.Trusted {
+			hosts[host] = true
+		}
 		d.Builtin[e.Name] = hosts
 		d.OfficialUnknown[e.Name] = !slices.ContainsFunc(e.Catalogue, func(s source.Source) bool { return s.ID == source.Official })
 	}
@@ -63,7 +66,7 @@ func (j *job) judgeAddress() func(netip.Addr) error {
 
 // input builds the document that policies judge: the facts as they are (plan nil), or as they will be after the plan.
 func (j *job) input(plan *choose.Plan, seen *detect.Report) (decide.Input, error) {
-	in := decide.Input{Schema: decide.Schema, Scope: j.scope, Network: decide.Network{Class: string(detect.Unknown)},
+	in := decide.Input{Schema: decide.Schema, Scope: j.Scope, Network: decide.Network{Class: string(detect.Unknown)},
 		Run:     decide.Run{Front: j.Front.Name, Event: j.Front.Event, Base: j.baseSaid},
 		Sources: []decide.Source{}, Settings: []decide.Setting{}, Entries: []decide.Group{}}
 	if seen != nil {
@@ -128,11 +131,11 @@ func (j *job) originate(in *decide.Input) error {
 			}
 		}
 		if e.Name == source.Go && in.Go != nil {
-			for i := range in.Go.Replaces {
-				if r := &in.Go.Replaces[i]; r.Origin == source.Checkout {
-					r.Origin = origin(r.Key)
+			in.Go.Originate(func(key string, from *string) {
+				if *from == source.Checkout {
+					*from = origin(key)
 				}
-			}
+			})
 		}
 	}
 	return nil
@@ -195,7 +198,7 @@ func (j *job) resolve(ctx context.Context, sources []decide.Source) {
 
 // permitted asks the policies which of some sources they accept, by name or, where rows are given, by address.
 func (j *job) permitted(ctx context.Context, engine *decide.Engine, sources []source.Source, rows []detect.Row) (map[string]bool, error) {
-	in := decide.Input{Schema: decide.Schema, Scope: j.scope, Network: decide.Network{Class: string(detect.Unknown)},
+	in := decide.Input{Schema: decide.Schema, Scope: j.Scope, Network: decide.Network{Class: string(detect.Unknown)},
 		Run: decide.Run{Front: j.Front.Name, Event: j.Front.Event, Base: j.baseSaid}, Settings: []decide.Setting{}, Entries: []decide.Group{}}
 	in.Sources = make([]decide.Source, 0, len(sources))
 	for i, s := range sources {

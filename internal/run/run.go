@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,6 +50,11 @@ type Process struct {
 	Policies fs.FS
 	// Flags finds a flag that the user gave; nil finds none.
 	Flags config.Lookup
+	// PolicyPaths are policies of the user's beside those that the settings name: relative to the checkout, or outside of
+	// its repository. PolicyKey is a file of the machine with the key that bundles are signed with; empty means that the
+	// settings say it.
+	PolicyPaths []string
+	PolicyKey   string
 }
 
 // job is what all commands share: the checkout, the settings, and what was read of each ecosystem.
@@ -60,19 +65,38 @@ type job struct {
 	// base is the checkout as the commit has it that a change is measured against; nil where there is none.
 	base     *lockfile.Checkout
 	baseSaid string // none, known, unknown
+	// policies are the user's.
+	policies decide.Policies
 	// changed are the files that the base commit has in another form or not at all.
-	changed  map[string]bool
+	changed map[string]bool
+	// compared names the commit that findings are compared with (--diff); empty where all count.
+	compared string
+	// unlisted is why a directory of that commit could not be listed.
+	unlisted error
+	waivers  decide.Waivers
 	proxies  detect.Settings
 	systems  []*ecosystem.Ecosystem
 	notes    []string
 	notAsked []string
-	scope    string
+	Ask
+	// lenient is true where what cannot be understood is left out.
+	lenient bool
 }
 
-// open reads the settings and the checkout. offline asks the checkout alone for the base commit; lenient goes on without the files
-// of a checkout that cannot be understood.
-func (p Process) open(ctx context.Context, scope string, offline, lenient bool) (*job, error) {
-	j := &job{Process: p, scope: scope, baseSaid: "none"}
+// Ask is what a check is asked for.
+type Ask struct {
+	// Scope is ScopeAll or ScopeRepo.
+	Scope string
+	// Offline asks no network.
+	Offline bool
+	// Diff names the commit that findings are compared with: a hash, a branch, a tag, or DiffAuto. Empty: all count.
+	Diff string
+}
+
+// open reads the settings and the checkout. Offline, the checkout alone is asked for the base commit. lenient goes on without waivers, and without the files of a checkout that
+// cannot be understood.
+func (p Process) open(ctx context.Context, ask Ask, lenient bool) (*job, error) {
+	j := &job{Process: p, Ask: ask, baseSaid: "none", lenient: lenient}
 	if p.Front.Input != nil {
 		if err := config.CheckInputs(p.Environ); err != nil {
 			return nil, err
@@ -88,9 +112,15 @@ func (p Process) open(ctx context.Context, scope string, offline, lenient bool) 
 	}
 	j.checkout.Fence = j.fence()
 	j.notes = append(j.notes, j.checkout.Notes...)
-	if err := j.configure(ctx, file, names, offline); err != nil {
+	if err := j.configure(ctx, file, names); err != nil {
 		j.checkout.Close()
 		return nil, err
+	}
+	if !p.Front.Untrusted { // else they are of the base commit, and were read there
+		if err := j.adopt(ctx, policyTree(j.checkout)); err != nil {
+			j.checkout.Close()
+			return nil, err
+		}
 	}
 	for _, s := range j.config.Secrets() {
 		j.mask(s)
@@ -122,8 +152,8 @@ func (p Process) open(ctx context.Context, scope string, offline, lenient bool) 
 	return j, nil
 }
 
-// configure finds the settings: from the base commit where the checkout may be a stranger's proposal.
-func (j *job) configure(ctx context.Context, file config.Value[string], names []string, offline bool) error {
+// configure finds the settings and the waivers: from the base commit where the checkout may be a stranger's proposal.
+func (j *job) configure(ctx context.Context, file config.Value[string], names []string) error {
 	load := func(co *lockfile.Checkout) (config.Config, error) {
 		f, err := co.Read(file.V, 0)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -141,16 +171,28 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 		return err
 	}
 	j.config = head
-	if j.Front.Base == nil {
+	if !j.lenient {
+		if err := j.waive(j.checkout, head); err != nil {
+			return err
+		}
+	}
+	find, err := j.measured()
+	if err != nil {
+		return err
+	}
+	if find == nil {
+		if j.Front.Untrusted {
+			return j.withoutBase(head, errors.New("the CI system names none"))
+		}
 		return nil
 	}
-	find := j.Front.Base
 	switch {
-	case offline && !j.Front.Untrusted: // the answer is that of the commit hook on the machine which made the push
+	case j.named():
+	case j.Offline && !j.Front.Untrusted: // the answer is that of the commit hook on the machine which made the push
 		j.baseSaid = "unknown"
-		j.notAsked = append(j.notAsked, "the base commit, so hosts that this change introduces are not told from others")
+		j.notAsked = append(j.notAsked, "the base commit, so hosts and findings that this change introduces are not told from others")
 		return nil
-	case offline:
+	case j.Offline:
 		find = j.Front.BaseHere
 	}
 	base, err := find(ctx)
@@ -159,17 +201,22 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 		if base.Close != nil {
 			defer base.Close()
 		}
-		changed, err = j.atBase(ctx, base, append(slices.Clone(names), path.Base(file.V)), file.V)
+		changed, err = j.atBase(ctx, base, names, file.V, config.WaiversFile)
 	}
-	if problem.CodeOf(err) == problem.Security {
-		return err // a forged commit, whatever the mode
+	if err == nil {
+		if err := j.compare(base.Commit); err != nil {
+			return err
+		}
+	}
+	if problem.CodeOf(err) == problem.Security || err != nil && j.named() {
+		return err // a forged commit, whatever the mode; and who names one wants that
 	}
 	if err != nil {
 		j.baseSaid = "unknown"
 		if j.Front.Untrusted {
 			return j.withoutBase(head, err)
 		}
-		j.notes = append(j.notes, fmt.Sprintf("the base commit could not be read, so hosts that this push introduces are not told from others: %v", err))
+		j.notes = append(j.notes, fmt.Sprintf("the base commit could not be read, so hosts and findings that this push introduces are not told from others: %v", err))
 		return nil
 	}
 	j.baseSaid, j.base, j.changed = "known", j.checkout.At(changed), map[string]bool{}
@@ -184,6 +231,13 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 			return err
 		}
 		j.config = trusted.Stricter(head)
+		if err := j.adopt(ctx, policyTreeAt(base, j.inRepository())); err != nil {
+			return err
+		}
+		j.notePolicies()
+		if !j.lenient {
+			return j.waive(j.base, trusted)
+		}
 	}
 	return nil
 }
@@ -196,7 +250,8 @@ func (j *job) withoutBase(head config.Config, cause error) error {
 		return err
 	}
 	j.config = plain.Stricter(head)
-	if j.config.Mode.V == config.Enforce && j.scope != ScopeRepo {
+	j.waivers.List, j.waivers.Judged = nil, true
+	if j.config.Mode.V == config.Enforce && j.Scope != ScopeRepo {
 		return problem.New(problem.Usage, "base commit", "", "a pull request is judged by the policy of the commit it is measured against, and that could not be read: %w", cause)
 	}
 	without := ""
@@ -207,24 +262,30 @@ func (j *job) withoutBase(head config.Config, cause error) error {
 	return nil
 }
 
-// atBase gets the files that matter as the base commit has them, where the change touches them. The configuration is
-// always taken from there: the checkout may be older than the base, or reach the file by a link.
-func (j *job) atBase(ctx context.Context, base *front.Base, names []string, configFile string) (map[string][]byte, error) {
+// atBase gets the files that matter as the base commit has them, where the change touches them. Those of always are taken
+// from there in any case: the checkout may be older than the base, or reach the file by a link.
+func (j *job) atBase(ctx context.Context, base *front.Base, names []string, always ...string) (map[string][]byte, error) {
 	prefix := j.inRepository()
-	wanted := map[string]bool{configFile: true}
+	wanted := map[string]bool{}
+	for _, f := range always {
+		wanted[f] = true
+	}
 	for _, n := range names {
 		for _, f := range j.checkout.Files(n) {
 			wanted[f] = true
 		}
 	}
-	for f := range base.Changed {
-		if own, ok := strings.CutPrefix(f, prefix); ok && slices.Contains(names, path.Base(f)) {
-			wanted[own] = true // deleted by the change
+	if err := j.deleted(ctx, base, names, wanted); err != nil {
+		return nil, err
+	}
+	for f := range maps.Clone(wanted) {
+		for _, beside := range golang.Beside(f) {
+			wanted[beside] = true
 		}
 	}
 	out := map[string][]byte{}
 	for f := range wanted {
-		if f != configFile && base.Changed != nil && !base.Changed[prefix+f] && !j.checkout.Linked(f) {
+		if !slices.Contains(always, f) && base.Changed != nil && !base.Changed[prefix+f] && !j.checkout.Linked(f) {
 			continue
 		}
 		data, err := base.Read(ctx, prefix+f)
@@ -304,7 +365,8 @@ func (j *job) read(all bool) error {
 			continue
 		}
 		m := ecosystem.Machine{Lookup: j.Lookup, Environ: j.Environ, OS: j.OS, Official: j.config.Official[name].V,
-			Stamped: j.Stamped[name], Extra: j.config.Sources[name].V, SumDBKeys: j.config.SumDBKeys.V, RepoOnly: j.scope == ScopeRepo}
+			Stamped: j.Stamped[name], Extra: j.config.Sources[name].V, SumDBKeys: j.config.SumDBKeys.V, RepoOnly: j.Scope == ScopeRepo,
+			ModuleHosts: j.config.ModuleHosts.V, ModulePrefixes: j.config.ModulePrefixes.V}
 		e, err := news[name](m, j.checkout)
 		if err != nil {
 			return err
@@ -316,7 +378,7 @@ func (j *job) read(all bool) error {
 	} else {
 		j.systems = slices.DeleteFunc(slices.Clone(found), func(e *ecosystem.Ecosystem) bool { return !e.Present })
 		if len(j.systems) == 0 {
-			if j.scope != ScopeRepo {
+			if j.Scope != ScopeRepo {
 				j.notes = append(j.notes, "the checkout has neither a go.mod nor a package.json, so only this machine's settings are looked at")
 			}
 			j.systems = slices.DeleteFunc(found, func(e *ecosystem.Ecosystem) bool { return !e.Installed })
@@ -345,11 +407,22 @@ func (j *job) mask(secret string) {
 
 // engine compiles the policies with the data of this run.
 func (j *job) engine() (*decide.Engine, error) {
-	return decide.New(j.Policies, j.data(), decide.Options{Severities: values(j.config.Severity)})
+	engine, err := decide.New(j.Policies, j.data(), j.options())
+	if err != nil && j.lenient && len(j.policies.Modules) > 0 {
+		j.notes = append(j.notes, "the policies were left out: "+err.Error())
+		j.policies = decide.Policies{}
+		return decide.New(j.Policies, j.data(), j.options())
+	}
+	return engine, err
+}
+
+func (j *job) options() decide.Options {
+	return decide.Options{Severities: values(j.config.Severity), User: j.policies.Modules, UserData: j.policies.Data,
+		UnknownRules: j.Front.Untrusted || j.lenient}
 }
 
 func (j *job) outcome(command string, start time.Time) report.Outcome {
-	return report.Outcome{Command: command, Dir: j.config.Directory.V, Prefix: j.prefix(), Version: j.Version, Notes: j.notes, NotAsked: j.notAsked, Duration: time.Since(start)}
+	return report.Outcome{Command: command, Dir: j.config.Directory.V, Prefix: j.prefix(), Base: j.compared, Version: j.Version, Notes: j.notes, NotAsked: j.notAsked, Duration: time.Since(start)}
 }
 
 func values(m map[string]config.Value[string]) map[string]string {

@@ -31,7 +31,7 @@ const proveTimeout = 20 * time.Second
 // returned; the error is the exit code's reason.
 func (p Process) Setup(ctx context.Context) (report.Outcome, error) {
 	start := time.Now()
-	j, err := p.open(ctx, ScopeAll, false, false)
+	j, err := p.open(ctx, Ask{Scope: ScopeAll}, false)
 	if err != nil {
 		return report.Outcome{Command: "setup", Problem: err, Duration: time.Since(start)}, err
 	}
@@ -51,6 +51,9 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	o := j.outcome("setup", start)
 	engine, err := j.engine()
 	if err != nil {
+		return o, err
+	}
+	if err := j.checkWaivers(engine); err != nil {
 		return o, err
 	}
 	o.Rules = engine.Rules()
@@ -73,6 +76,7 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	if err != nil {
 		return o, err
 	}
+	o.Excerpts = j.excerpts(&decision)
 	if err := verdict(decision); err != nil {
 		o.Problem = err
 		return o, err
@@ -180,13 +184,19 @@ func (j *job) decide(ctx context.Context, engine *decide.Engine, plan *choose.Pl
 			return decide.Decision{}, err
 		}
 	}
-	d := decide.Decide(j.config.Mode.V, was, is, in)
+	return j.weigh(nil, was, is, in, began), nil
+}
+
+// weigh comes to the decision; known tells what was there before a change, and is nil where all counts.
+func (j *job) weigh(known func(decide.Finding) bool, was, is []decide.Finding, in decide.Input, began time.Time) decide.Decision {
+	d := decide.Decide(decide.Terms{Mode: j.config.Mode.V, Waivers: j.waivers, Known: known}, was, is, in)
 	for _, e := range j.systems {
 		d.Counts.Packages += e.Packages
 		d.Counts.Modules += e.Modules
 	}
+	j.notes = append(j.notes, d.Notes...)
 	d.Duration = time.Since(began)
-	return d, nil
+	return d
 }
 
 // verdict turns a decision into the run's error: nothing in audit mode.

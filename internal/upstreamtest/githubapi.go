@@ -160,8 +160,18 @@ func (g *GitHubAPI) commit(w http.ResponseWriter, r *http.Request) {
 func (g *GitHubAPI) contents(w http.ResponseWriter, r *http.Request) {
 	path := r.PathValue("path")
 	g.mu.Lock()
-	content, ok := g.files[[2]string{r.URL.Query().Get("ref"), path}]
+	ref := r.URL.Query().Get("ref")
+	content, ok := g.files[[2]string{ref, path}]
+	entries := g.entries(ref, path)
 	g.mu.Unlock()
+	if len(entries) > 0 {
+		if r.Header.Get("Accept") == "application/vnd.github.object+json" {
+			writeJSON(w, http.StatusOK, map[string]any{"type": "dir", "path": path, "entries": entries})
+		} else {
+			writeJSON(w, http.StatusOK, entries)
+		}
+		return
+	}
 	if !ok {
 		notFound(w, r)
 		return
@@ -180,6 +190,22 @@ func (g *GitHubAPI) contents(w http.ResponseWriter, r *http.Request) {
 		"type": "file", "name": path[strings.LastIndexByte(path, '/')+1:], "path": path,
 		"size": len(content), "encoding": encoding, "content": encoded,
 	})
+}
+
+// entries are what a directory of a commit holds; mu is held.
+func (g *GitHubAPI) entries(ref, dir string) []map[string]string {
+	kinds := map[string]string{}
+	for key := range g.files {
+		if rest, ok := strings.CutPrefix(key[1], dir+"/"); ok && key[0] == ref {
+			name, _, deeper := strings.Cut(rest, "/")
+			kinds[name] = map[bool]string{true: "dir", false: "file"}[deeper]
+		}
+	}
+	var out []map[string]string
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		out = append(out, map[string]string{"name": name, "path": dir + "/" + name, "type": kinds[name]})
+	}
+	return out
 }
 
 // base64Lines breaks the text into lines, as GitHub does.

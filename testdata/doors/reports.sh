@@ -7,6 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
 
 workplace
+export GOENV=off # what this machine was told by go env -w is another matter
 trap 'erase "$work"' EXIT
 # shellcheck disable=SC2046
 unset $(git rev-parse --local-env-vars)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -148,7 +149,63 @@ func (c *Commit) Read(ctx context.Context, name string) ([]byte, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	way := []string{c.root} // the trees from the root to where we stand
+	e, err := c.resolve(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if e.kind() != kindFile {
+		return nil, fs.ErrNotExist
+	}
+	return c.object(ctx, "blob", e.hash)
+}
+
+// List gets the names in a directory by its path from the root of the repository, "." for that itself; those of
+// directories have a slash behind, those of links that lead to one, too. It is fs.ErrNotExist where the commit has no
+// such directory. Submodules are left out.
+func (c *Commit) List(ctx context.Context, dir string) ([]string, error) {
+	if dir != "." && !plainPath(dir) {
+		return nil, problem.New(problem.Usage, "list "+source.Plain(dir, 200)+" of the base commit", "rename it", "is no path of a repository")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := entry{mode: kindTree, hash: c.root}
+	if dir != "." {
+		var err error
+		if e, err = c.resolve(ctx, dir); err != nil {
+			return nil, err
+		}
+	}
+	if e.kind() != kindTree {
+		return nil, fs.ErrNotExist
+	}
+	entries, err := c.tree(ctx, e.hash)
+	if err != nil {
+		return nil, err
+	}
+	out := []string{}
+	for _, e := range entries {
+		if e.kind() == kindLink {
+			target, err := c.resolve(ctx, path.Join(dir, e.name))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+			if err == nil {
+				e.mode = target.mode
+			}
+		}
+		switch e.kind() {
+		case kindTree:
+			out = append(out, e.name+"/")
+		case kindFile, kindLink:
+			out = append(out, e.name)
+		}
+	}
+	return out, nil
+}
+
+// resolve is the entry that a path leads to, through links.
+func (c *Commit) resolve(ctx context.Context, name string) (entry, error) {
+	way := []entry{{mode: kindTree, hash: c.root}} // the trees from the root to where we stand
 	links := 0
 	for parts := strings.Split(name, "/"); len(parts) > 0; {
 		part := parts[0]
@@ -158,36 +215,36 @@ func (c *Commit) Read(ctx context.Context, name string) ([]byte, error) {
 			continue
 		case "..":
 			if way = way[:len(way)-1]; len(way) == 0 {
-				return nil, fs.ErrNotExist
+				return entry{}, fs.ErrNotExist
 			}
 			continue
 		}
-		e, err := c.find(ctx, way[len(way)-1], part)
+		e, err := c.find(ctx, way[len(way)-1].hash, part)
 		if err != nil {
-			return nil, err
+			return entry{}, err
 		}
 		switch e.kind() {
 		case kindTree:
-			way = append(way, e.hash)
+			way = append(way, e)
 		case kindLink:
 			target, err := c.object(ctx, "blob", e.hash)
 			if err != nil {
-				return nil, err
+				return entry{}, err
 			}
 			if links++; links > maxLinks || len(target) == 0 || len(target) > maxTarget || target[0] == '/' {
-				return nil, fs.ErrNotExist
+				return entry{}, fs.ErrNotExist
 			}
 			parts = append(strings.Split(string(target), "/"), parts...)
 		case kindFile:
 			if len(parts) > 0 {
-				return nil, fs.ErrNotExist
+				return entry{}, fs.ErrNotExist
 			}
-			return c.object(ctx, "blob", e.hash)
+			return e, nil
 		default: // a submodule
-			return nil, fs.ErrNotExist
+			return entry{}, fs.ErrNotExist
 		}
 	}
-	return nil, fs.ErrNotExist // a directory
+	return way[len(way)-1], nil
 }
 
 func plainPath(name string) bool {
@@ -201,25 +258,32 @@ func plainPath(name string) bool {
 
 // find is the entry of a tree by its name.
 func (c *Commit) find(ctx context.Context, tree, name string) (entry, error) {
-	entries, ok := c.trees[tree]
-	if !ok {
-		data, err := c.object(ctx, "tree", tree)
-		if err != nil {
-			return entry{}, err
-		}
-		if entries, err = parseTree(data, len(tree)/2); err != nil {
-			return entry{}, problem.New(problem.Usage, "tree "+tree+" of the base commit", "repair it (git fsck)", "%w", err)
-		}
-		if c.kept += len(data); c.kept <= maxCache {
-			c.trees[tree] = entries
-		}
-	}
+	entries, err := c.tree(ctx, tree)
 	for _, e := range entries {
 		if e.name == name {
 			return e, nil
 		}
 	}
-	return entry{}, fs.ErrNotExist
+	return entry{}, cmp.Or(err, fs.ErrNotExist)
+}
+
+// tree are the entries of a tree by its hash.
+func (c *Commit) tree(ctx context.Context, hash string) ([]entry, error) {
+	if entries, ok := c.trees[hash]; ok {
+		return entries, nil
+	}
+	data, err := c.object(ctx, "tree", hash)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := parseTree(data, len(hash)/2)
+	if err != nil {
+		return nil, problem.New(problem.Usage, "tree "+hash+" of the base commit", "repair it (git fsck)", "%w", err)
+	}
+	if c.kept += len(data); c.kept <= maxCache {
+		c.trees[hash] = entries
+	}
+	return entries, nil
 }
 
 // object gets an object of the kind "commit", "tree" or "blob", and verifies that it is what its hash says.
@@ -265,12 +329,15 @@ func (c *Commit) ask(ctx context.Context, kind, hash string) ([]byte, error) {
 		return nil, problem.New(problem.Security, op, "do not use this runner until it is known who wrote into its .git; "+anew,
 			"the checkout's .git holds other content than the hash says")
 	case found != kind:
-		return nil, problem.New(problem.Usage, op, "give the hash of a commit", "is a %s", found)
+		return nil, problem.New(problem.Usage, op, "give the hash of a commit", "is a %s, %w", found, errOtherKind)
 	}
 	return data, nil
 }
 
-var errTooLarge = errors.New("too large")
+var (
+	errTooLarge  = errors.New("too large")
+	errOtherKind = errors.New("not what was asked for")
+)
 
 // converse asks git cat-file --batch for one object; found is its type, and empty where there is none.
 func converse(t *ecosystem.Talk, hash string) (data []byte, found string, err error) {

@@ -627,6 +627,26 @@ func TestLinks(t *testing.T) {
 			t.Errorf("%s: %q, %v; want there: %v", name, data, err, there)
 		}
 	}
+	for _, dir := range []string{"sub", "dir", "dirs"} {
+		names, err := c.List(t.Context(), dir)
+		if diff := cmp.Diff([]string{"file", "out", "up"}, names); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got)\n%s", dir, err, diff)
+		}
+	}
+	names, err := c.List(t.Context(), ".")
+	if err != nil || !slices.Contains(names, "sub/") || !slices.Contains(names, "dir/") || !slices.Contains(names, "c0") || slices.Contains(names, "module") {
+		t.Errorf("the root: %q, %v", names, err)
+	}
+	for _, dir := range []string{"c0", "sub/file", "nowhere", "self", "absolute", "module", "no/way"} {
+		if names, err := c.List(t.Context(), dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %q, %v", dir, names, err)
+		}
+	}
+	for _, dir := range []string{"", "..", "/sub", "sub/../sub", "a\x00"} {
+		if _, err := c.List(t.Context(), dir); problem.CodeOf(err) != problem.Usage {
+			t.Errorf("%q: %v", dir, err)
+		}
+	}
 }
 
 func TestTip(t *testing.T) {

@@ -171,27 +171,36 @@ func (r remote) config() string {
 	return fmt.Sprintf("[remote %q]\n\turl = \"%s\"\n", remoteName, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(r.url))
 }
 
-// objects is where the checkout keeps its objects; empty where it has none. What .git says of worktrees and submodules
-// is believed so far and no further: a wrong place has other objects, or none.
-func (r Repository) objects() string {
+// stores are the checkout's own git directory and the one that it shares with other worktrees, where the objects and the
+// branches are; empty where there is none. What .git says of worktrees and submodules is believed so far and no further:
+// a wrong place has other objects, or none.
+func (r Repository) stores() (own, common string) {
 	at := func(dir, name string) string {
 		if name = strings.TrimRight(name, "\r\n"); filepath.IsAbs(name) {
 			return name
 		}
 		return filepath.Join(dir, name)
 	}
-	dir := filepath.Join(r.Dir, ".git")
-	if text, err := ecosystem.ReadFile(dir, maxPointer); err == nil {
-		dir = at(r.Dir, strings.TrimSpace(strings.TrimPrefix(string(text), "gitdir:")))
+	own = filepath.Join(r.Dir, ".git")
+	if text, err := ecosystem.ReadFile(own, maxPointer); err == nil {
+		own = at(r.Dir, strings.TrimSpace(strings.TrimPrefix(string(text), "gitdir:")))
 	}
-	if text, err := ecosystem.ReadFile(filepath.Join(dir, "commondir"), maxPointer); err == nil {
-		dir = at(dir, string(text))
+	common = own
+	if text, err := ecosystem.ReadFile(filepath.Join(own, "commondir"), maxPointer); err == nil {
+		common = at(own, string(text))
 	}
-	objects := filepath.Join(dir, "objects")
-	if info, err := os.Stat(objects); err != nil || !info.IsDir() {
-		return ""
+	if info, err := os.Stat(filepath.Join(common, "objects")); err != nil || !info.IsDir() {
+		return "", ""
 	}
-	return objects
+	return own, common
+}
+
+// objects is where the checkout keeps its objects; empty where it has none.
+func (r Repository) objects() string {
+	if _, common := r.stores(); common != "" {
+		return filepath.Join(common, "objects")
+	}
+	return ""
 }
 
 var sha256Format = regexp.MustCompile(`(?im)^\s*objectformat\s*=\s*"?sha256"?\s*$`)

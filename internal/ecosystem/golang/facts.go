@@ -27,7 +27,11 @@ func (v *view) fill(in *decide.Input, after *choose.Choice) {
 	}
 	proxies := set.get("GOPROXY")
 	g := &decide.Go{Proxies: []decide.Proxy{}, Patterns: []decide.Pattern{}, Flags: []decide.Flag{},
-		Replaces: append([]decide.Replace{}, v.replaces...), Unsummed: append([]decide.Unsummed{}, v.unsummed...)}
+		Replaces: list(v.replaces), Unsummed: list(v.unsummed), Excludes: list(v.excludes), Tools: list(v.tools), Uses: list(v.uses),
+		Debug: list(v.debug), Vendor: list(v.vendor), Clashes: list(v.clashes), Lookalikes: list(v.lookalikes),
+		Requires: list(v.requires.groups), VCS: list(parseVCS(set.get("GOVCS"))), EnvFile: v.env,
+		Programs:   list(append(v.authPrograms(set.get("GOAUTH")), v.cachePrograms(set.get("GOCACHEPROG"))...)),
+		Toolchains: list(v.toolchains(set.get("GOTOOLCHAIN")))}
 	for _, p := range parseProxies(proxies.value, v.m.OS) {
 		p.From = proxies.origins()
 		g.Proxies = append(g.Proxies, p.Proxy)
@@ -65,7 +69,7 @@ func reported(s setting) decide.Setting {
 	switch s.name {
 	case "GOPROXY", "GOSUMDB":
 		out.Value = shown(s.value)
-	case "GOAUTH": // may be a command with a secret among its arguments
+	case "GOAUTH", "GOCACHEPROG": // may be a command with a secret among its arguments
 		if s.value != "off" && s.value != "netrc" {
 			out.Value = "***"
 		}
@@ -132,3 +136,6 @@ func (v *view) askedDatabase(db database, from setting, after *choose.Choice) (s
 	s.Role = source.ChecksumDB
 	return s, true
 }
+
+// list is a copy that is never nil: policies see a list wherever there can be one, and may change its origins.
+func list[T any](s []T) []T { return append([]T{}, s...) }

@@ -6,9 +6,11 @@ package golang
 import (
 	"cmp"
 	"fmt"
+	"path"
 
 	"golang.org/x/mod/module"
 
+	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/source"
@@ -16,6 +18,14 @@ import (
 
 // Names are the base names of the files that New reads in a checkout.
 func Names() []string { return []string{"go.mod", "go.sum", "go.work", "go.work.sum"} }
+
+// Beside are the files that New reads beside one of Names, which no walk finds: vendor directories are passed over.
+func Beside(name string) []string {
+	if base := path.Base(name); base == "go.mod" || base == "go.work" {
+		return []string{path.Join(path.Dir(name), vendorFile)}
+	}
+	return nil
+}
 
 // Catalogue are the module proxies run by others, in no order of preference. Which of them relay the checksum database
 // is left to the probe. New slices at each call.
@@ -43,6 +53,10 @@ type view struct {
 	notes []string
 	// tool is the absolute path of the go command; empty where there is none.
 	tool string
+	// installed is the toolchain's name, "go1.26.8"; empty where it is not known.
+	installed string
+	// env is the file of go env -w where the author of the checkout may have written it; nil elsewhere.
+	env *decide.EnvFile
 	// official is the toolchain's own default; its URL is empty when unknown.
 	official  source.Source
 	catalogue []source.Source

@@ -337,6 +337,21 @@ func TestBesideTheCheckout(t *testing.T) {
 	}
 }
 
+// nothing are facts without any.
+func nothing() decide.Go {
+	return decide.Go{Proxies: []decide.Proxy{}, Patterns: []decide.Pattern{}, Flags: []decide.Flag{}, Replaces: []decide.Replace{},
+		Unsummed: []decide.Unsummed{}, VCS: []decide.VCS{}, Programs: []decide.Program{}, Toolchains: []decide.Toolchain{},
+		Requires: []decide.Requirement{}, Lookalikes: []decide.Lookalike{}, Excludes: []decide.Exclude{}, Tools: []decide.Tool{},
+		Uses: []decide.Use{}, Debug: []decide.Debug{}, Vendor: []decide.Vendored{}, Clashes: []decide.Clash{}}
+}
+
+// required is what oneModule requires.
+func required() decide.Requirement {
+	at := lockfile.Position{File: "go.mod", Line: 5, Column: 1}
+	return decide.Requirement{ID: "go-1", Kind: "release", Count: 1, Examples: []string{"github.com/google/uuid@v1.6.0"},
+		Position: at, Items: []decide.Item{{Subject: "github.com/google/uuid@v1.6.0", At: at}}}
+}
+
 func TestRepoOnlyLeavesTheMachineOut(t *testing.T) {
 	t.Parallel()
 	m := machine(t, map[string]string{"GOPROXY": "http://bad.test", "GOSUMDB": "off", "GOFLAGS": "-insecure", "GO111MODULE": "off", "GOINSECURE": "*"})
@@ -346,9 +361,10 @@ func TestRepoOnlyLeavesTheMachineOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := facts(e, nil)
-	want := decide.Go{SumDB: decide.SumDB{Value: "sum.golang.org", Mode: "on", Name: "sum.golang.org", KeyKnown: true, From: decide.From{Origin: "builtin", Setting: "GOSUMDB"}},
-		Proxies: []decide.Proxy{}, Patterns: []decide.Pattern{}, Flags: []decide.Flag{}, Replaces: []decide.Replace{}, Unsummed: []decide.Unsummed{},
-		Modules: decide.Switch{Value: "on", From: decide.From{Origin: "builtin", Setting: "GO111MODULE"}}}
+	want := nothing()
+	want.SumDB = decide.SumDB{Value: "sum.golang.org", Mode: "on", Name: "sum.golang.org", KeyKnown: true, From: decide.From{Origin: "builtin", Setting: "GOSUMDB"}}
+	want.Modules = decide.Switch{Value: "on", From: decide.From{Origin: "builtin", Setting: "GO111MODULE"}}
+	want.Requires = []decide.Requirement{required()}
 	if diff := cmp.Diff(&want, in.Go); diff != "" {
 		t.Error(diff)
 	}
@@ -380,16 +396,16 @@ func TestFill(t *testing.T) {
 			{Ecosystem: "go", Name: "GOPRIVATE", Value: "own.test, github.com", Origin: "runner", From: "GOPRIVATE"},
 			{Ecosystem: "go", Name: "GOFLAGS", Value: "***", Origin: "runner", From: "GOFLAGS"},
 			{Ecosystem: "go", Name: "GOAUTH", Value: "***", Origin: "runner", From: "GOAUTH"}},
-		Go: &decide.Go{
-			SumDB: decide.SumDB{Value: "sum.golang.org https://***@log.test/", Mode: "on", Name: "sum.golang.org", KeyKnown: true, URL: "https://log.test", From: from("GOSUMDB")},
-			Proxies: []decide.Proxy{{Kind: "url", Place: &own, From: from("GOPROXY")},
-				{Kind: "direct", Before: "|", Index: 1, From: from("GOPROXY")}},
-			Patterns: []decide.Pattern{{Name: "GOPRIVATE", Pattern: "own.test", From: from("GOPRIVATE")},
-				{Name: "GOPRIVATE", Pattern: "github.com", Broad: true, Spaced: true, From: from("GOPRIVATE")}},
-			Flags:    []decide.Flag{{Name: "mod", Value: "mod", From: from("GOFLAGS")}, {Name: "ldflags", Value: "***", From: from("GOFLAGS")}},
-			Modules:  decide.Switch{Value: "on", From: decide.From{Origin: "builtin", Setting: "GO111MODULE"}},
-			Replaces: []decide.Replace{}, Unsummed: []decide.Unsummed{}},
-	}
+		Go: new(decide.Go)}
+	*want.Go = nothing()
+	want.Go.SumDB = decide.SumDB{Value: "sum.golang.org https://***@log.test/", Mode: "on", Name: "sum.golang.org", KeyKnown: true, URL: "https://log.test", From: from("GOSUMDB")}
+	want.Go.Proxies = []decide.Proxy{{Kind: "url", Place: &own, From: from("GOPROXY")}, {Kind: "direct", Before: "|", Index: 1, From: from("GOPROXY")}}
+	want.Go.Patterns = []decide.Pattern{{Name: "GOPRIVATE", Pattern: "own.test", From: from("GOPRIVATE")},
+		{Name: "GOPRIVATE", Pattern: "github.com", Broad: true, Spaced: true, From: from("GOPRIVATE")}}
+	want.Go.Flags = []decide.Flag{{Name: "mod", Value: "mod", From: from("GOFLAGS")}, {Name: "ldflags", Value: "***", From: from("GOFLAGS")}}
+	want.Go.Modules = decide.Switch{Value: "on", From: decide.From{Origin: "builtin", Setting: "GO111MODULE"}}
+	want.Go.Programs = []decide.Program{{Name: "GOAUTH", Kind: "runner", From: from("GOAUTH")}}
+	want.Go.Requires = []decide.Requirement{required()}
 	if diff := cmp.Diff(want, in); diff != "" {
 		t.Error(diff)
 	}
@@ -566,8 +582,8 @@ func TestWorkspace(t *testing.T) {
 		t.Error(diff)
 	}
 	unsummed := []decide.Unsummed{
-		{Module: "corp.test/missing", Version: "v1.0.0", Sum: "a/go.sum", Position: at("a/go.mod", 6, 2)},
-		{Module: "corp.test/onlywork", Version: "v1.0.0", Sum: "tool/go.sum", Position: at("tool/go.mod", 5, 1)},
+		{Module: "corp.test/missing", Version: "v1.0.0", Missing: "all", Sum: "a/go.sum", Position: at("a/go.mod", 6, 2)},
+		{Module: "corp.test/onlywork", Version: "v1.0.0", Missing: "all", Sum: "tool/go.sum", Position: at("tool/go.mod", 5, 1)},
 	}
 	if diff := cmp.Diff(unsummed, in.Go.Unsummed); diff != "" {
 		t.Error(diff)
@@ -577,7 +593,7 @@ func TestWorkspace(t *testing.T) {
 	}
 	co := checkout(t, files)
 	names, err := e.Hosts(co.At(map[string][]byte{"go.work": []byte("nonsense ("), "a/go.mod": nil}))
-	known := map[string]bool{"evil.test": true, "github.com": true}
+	known := map[string]bool{"evil.test": true, "github.com": true, "module corp.test/onlywork": true, "module evil.test/z": true, "module github.com/own/y": true}
 	for _, r := range want {
 		if r.File == "b/go.mod" {
 			known[r.Key] = true

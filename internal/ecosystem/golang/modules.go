@@ -2,6 +2,7 @@ package golang
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,7 +15,6 @@ import (
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
-	"golang.org/x/mod/semver"
 
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/lockfile"
@@ -43,6 +43,15 @@ type pins struct {
 	own, required []string
 	replaces      []decide.Replace
 	unsummed      []decide.Unsummed
+	excludes      []decide.Exclude
+	tools         []decide.Tool
+	uses          []decide.Use
+	debug         []decide.Debug
+	vendor        []decide.Vendored
+	clashes       []decide.Clash
+	lookalikes    []decide.Lookalike
+	requires      requirements
+	wants         []want
 }
 
 func (p pins) present() bool { return p.mods+p.works > 0 }
@@ -52,14 +61,25 @@ type main struct {
 	file lockfile.File
 	mod  *modfile.File
 	// replaced has no version where every version is.
-	replaced, sums, vendored map[module.Version]bool
+	replaced map[module.Version]bool
+	sums     sums
+	vendor   *vendorList
 	// works are the workspaces that use it.
 	works []*workspace
 }
 
 // workspace is one go.work. Inside it the go command joins the replacements and sums of all its members, takes the
 // members' modules from their directories, and looks at the vendor directory beside it alone.
-type workspace struct{ replaced, sums, vendored map[module.Version]bool }
+type workspace struct {
+	file     lockfile.File
+	work     *modfile.WorkFile
+	members  []*main
+	replaced map[module.Version]bool
+	sums     sums
+	vendor   *vendorList
+	// missing is a directory that it uses and that is not known here; empty where there is none.
+	missing string
+}
 
 // replacedBy are the modules that a list replaces.
 func replacedBy(list []*modfile.Replace) map[module.Version]bool {
@@ -73,11 +93,11 @@ func replacedBy(list []*modfile.Replace) map[module.Version]bool {
 // readPins reads all files, and goes on behind one that cannot be understood, so that a user is told of all.
 func (v *view) readPins() error {
 	var problems []error
-	versions := map[module.Version]bool{}
-	sums := func(path string) map[module.Version]bool {
+	ledger := ledger{versions: map[module.Version]bool{}}
+	sums := func(path string) sums {
 		file, err := v.co.Read(path, 0)
 		if errors.Is(err, fs.ErrNotExist) {
-			return map[module.Version]bool{}
+			return sums{}
 		}
 		var lines []SumLine
 		if err == nil {
@@ -87,12 +107,7 @@ func (v *view) readPins() error {
 		if err != nil {
 			problems = append(problems, err)
 		}
-		have := make(map[module.Version]bool, len(lines)/2)
-		for _, l := range lines {
-			m := module.Version{Path: l.Module, Version: l.Version}
-			have[m], versions[m] = true, true
-		}
-		return have
+		return ledger.add(path, lines)
 	}
 
 	mains := map[string]*main{}
@@ -111,12 +126,13 @@ func (v *view) readPins() error {
 			problems = append(problems, err)
 			continue
 		}
-		m.vendored, m.replaced = v.readVendored(name), replacedBy(m.mod.Replace)
+		m.vendor, m.replaced = v.readVendored(name), replacedBy(m.mod.Replace)
 		mains[name], order = m, append(order, m)
 		if m.mod.Module != nil {
 			v.own = append(v.own, m.mod.Module.Mod.Path)
 		}
 		v.addReplaces(file, m.mod.Replace)
+		v.addDirectives(m)
 	}
 	for _, name := range v.co.Files("go.sum") {
 		have := sums(name)
@@ -139,10 +155,16 @@ func (v *view) readPins() error {
 			problems = append(problems, err)
 			continue
 		}
-		w := &workspace{replaced: replacedBy(work.Replace), sums: sums(path.Join(path.Dir(name), "go.work.sum")), vendored: v.readVendored(name)}
+		w := &workspace{file: file, work: work, replaced: replacedBy(work.Replace),
+			sums: sums(path.Join(path.Dir(name), "go.work.sum")), vendor: v.readVendored(name)}
 		for _, use := range work.Use {
 			m := mains[path.Join(path.Dir(name), use.Path, "go.mod")]
-			if m == nil || path.IsAbs(use.Path) || len(m.works) > 0 && m.works[len(m.works)-1] == w {
+			if m == nil || path.IsAbs(use.Path) {
+				w.missing = cmp.Or(w.missing, use.Path)
+				v.addUse(file, use)
+				continue
+			}
+			if len(m.works) > 0 && m.works[len(m.works)-1] == w {
 				continue
 			}
 			if joined += 1 + len(m.mod.Require) + len(m.replaced) + len(m.sums); joined > maxJoined {
@@ -150,19 +172,36 @@ func (v *view) readPins() error {
 					"the modules that this and other workspaces join have more than %d lines", maxJoined))
 				break
 			}
-			m.works = append(m.works, w)
+			m.works, w.members = append(m.works, w), append(w.members, m)
 			maps.Copy(w.replaced, m.replaced)
-			maps.Copy(w.sums, m.sums)
+			w.sums.join(m.sums)
 			if m.mod.Module != nil {
 				w.replaced[module.Version{Path: m.mod.Module.Mod.Path}] = true
 			}
 		}
 		v.addReplaces(file, work.Replace)
+		v.addDebug(file, work.Godebug)
+		v.wants = append(v.wants, wanted(file, work.Go, work.Toolchain))
+		v.addVendor(w.vendor, w, w.members)
 	}
-	v.modules = len(versions)
+	v.modules, v.clashes = len(ledger.versions), ledger.clashes()
+	paths := pathList{at: map[string]lockfile.Position{}}
+	v.requires = requirements{hosts: v.m.ModuleHosts, prefixes: v.m.ModulePrefixes}
 	for _, m := range order {
-		v.addUnsummed(m)
+		v.addRequired(m, &paths)
+		if len(m.works) == 0 {
+			v.wants = append(v.wants, wanted(m.file, m.mod.Go, m.mod.Toolchain))
+		}
+		v.addVendor(m.vendor, nil, []*main{m})
 	}
+	for _, r := range v.replaces {
+		if r.Kind == "module" {
+			v.requires.add(r.Target, r.TargetVersion, r.Position)
+			paths.add(r.Target, r.Position)
+		}
+	}
+	v.lookalikes = paths.lookalikes()
+	v.notes = append(v.notes, v.requires.notes()...)
 	if above := v.workspaceAbove(); above != "" && len(v.unsummed) > 0 {
 		v.notes = append(v.notes, fmt.Sprintf("%d of the required modules have no line in go.sum here, which was not judged: %s has a go.work, whose go.work.sum may hold them; check that directory", len(v.unsummed), above))
 		v.unsummed = nil
@@ -170,36 +209,6 @@ func (v *view) readPins() error {
 	slices.Sort(v.required)
 	v.required = slices.Compact(v.required)
 	return errors.Join(problems...)
-}
-
-// readVendored is what the vendor directory beside a go.mod or go.work lists; nil where there is none, and with a note
-// where its list cannot be read.
-func (v *view) readVendored(beside string) map[module.Version]bool {
-	name := path.Join(path.Dir(beside), "vendor/modules.txt")
-	file, err := v.co.Read(name, maxModFile)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			v.notes = append(v.notes, fmt.Sprintf("vendored modules are not known: %s", source.Plain(err.Error(), 300)))
-		}
-		return nil
-	}
-	v.files = append(v.files, name)
-	return vendored(file.Data)
-}
-
-// vendored reads the modules of a vendor/modules.txt, "# path version" (go 1.26, modload.readVendorList). The go command
-// takes their packages from the vendor directory and needs no line in go.sum for them.
-func vendored(data []byte) map[module.Version]bool {
-	out := map[module.Version]bool{}
-	for line := range strings.Lines(string(data)) {
-		if !strings.HasPrefix(line, "# ") {
-			continue
-		}
-		if f := strings.Fields(line); len(f) >= 3 && semver.IsValid(f[2]) {
-			out[module.Version{Path: f[1], Version: f[2]}] = true
-		}
-	}
-	return out
 }
 
 // workspaceAbove is the way from the checkout to the nearest directory above it, within the same repository, that has a
@@ -276,15 +285,19 @@ func replacement(file lockfile.File, r *modfile.Replace) decide.Replace {
 	}
 	out.Key = fmt.Sprintf("replace %s %s => %s", modfile.AutoQuote(file.Path), named(r.Old), named(r.New))
 	if r.New.Version == "" && modfile.IsDirectoryPath(r.New.Path) {
-		local := strings.ReplaceAll(r.New.Path, `\`, "/")
-		joined := path.Join(path.Dir(file.Path), local)
-		out.Kind = "local"
-		out.Outside = path.IsAbs(local) || len(local) > 1 && local[1] == ':' || joined == ".." || strings.HasPrefix(joined, "../")
+		out.Kind, out.Outside = "local", outside(file, r.New.Path)
 		return out
 	}
 	out.Host = host(r.New.Path)
 	out.Foreign = out.Host != host(r.Old.Path) || second(r.New.Path) != second(r.Old.Path)
 	return out
+}
+
+// outside tells whether a local path in a file leads out of the checkout.
+func outside(file lockfile.File, local string) bool {
+	local = strings.ReplaceAll(local, `\`, "/")
+	joined := path.Join(path.Dir(file.Path), local)
+	return path.IsAbs(local) || len(local) > 1 && local[1] == ':' || joined == ".." || strings.HasPrefix(joined, "../")
 }
 
 // host is the canonical host that a module path begins with; its first element as written where that is no host.
@@ -303,31 +316,38 @@ func second(modulePath string) string {
 	return owner
 }
 
-// addUnsummed finds the requirements of one module that are not vendored and that no go.sum line covers. Every required
-// version has at least the line of its go.mod (https://go.dev/ref/mod#go-sum-files). Within a workspace the files of all
-// members count, as for the go command.
-func (v *view) addUnsummed(m *main) {
+// addRequired takes in the requirements of one module, and finds those that are not vendored and that no go.sum line
+// covers. Every required version has at least the line of its go.mod (https://go.dev/ref/mod#go-sum-files). Within a
+// workspace the files of all members count, as for the go command.
+func (v *view) addRequired(m *main, paths *pathList) {
 	for _, r := range m.mod.Require {
+		at := position(m.file, r.Syntax.Start)
+		paths.add(r.Mod.Path, at)
 		every := module.Version{Path: r.Mod.Path}
 		replaced := m.replaced[r.Mod] || m.replaced[every]
-		summed := m.sums[r.Mod] || m.vendored[r.Mod]
+		summed, vendored := m.sums[r.Mod], m.vendor.has(r.Mod)
 		for _, w := range m.works {
 			replaced = replaced || w.replaced[r.Mod] || w.replaced[every]
-			summed = summed || w.sums[r.Mod] || w.vendored[r.Mod]
+			summed, vendored = summed|w.sums[r.Mod], vendored || w.vendor.has(r.Mod)
 		}
 		if replaced {
 			continue
 		}
 		v.required = append(v.required, r.Mod.Path)
-		if !summed {
-			v.unsummed = append(v.unsummed, decide.Unsummed{Module: r.Mod.Path, Version: r.Mod.Version,
-				Sum: path.Join(path.Dir(m.file.Path), "go.sum"), Position: position(m.file, r.Syntax.Start)})
+		v.requires.add(r.Mod.Path, r.Mod.Version, at)
+		if !vendored && summed&modHashed == 0 {
+			missing := "all"
+			if summed != 0 {
+				missing = "gomod"
+			}
+			v.unsummed = append(v.unsummed, decide.Unsummed{Module: r.Mod.Path, Version: r.Mod.Version, Missing: missing,
+				Sum: path.Join(path.Dir(m.file.Path), "go.sum"), Position: at})
 		}
 	}
 }
 
-// Hosts are the names by which a checkout, as some commit has it, knows what it replaces: the Key of every replace
-// directive (see decide.Replace), and the canonical hosts that directives lead to. A file that cannot be read or
+// Hosts are the names by which a checkout, as some commit has it, knows what its files name: the Key of every directive
+// (see decide.Go.Originate), and the canonical hosts that replace directives lead to. A file that cannot be read or
 // understood names nothing. The error is always nil.
 func Hosts(co *lockfile.Checkout) (map[string]bool, error) {
 	names := map[string]bool{}
@@ -340,15 +360,24 @@ func Hosts(co *lockfile.Checkout) (map[string]bool, error) {
 		if path.Base(name) == "go.mod" {
 			if mod, err := modfile.Parse(name, file.Data, nil); err == nil {
 				list = mod.Replace
+				for _, r := range mod.Require {
+					names[pathKey(r.Mod.Path)] = true
+				}
+				for _, t := range mod.Tool {
+					names[toolKey(file, t)] = true
+				}
 			}
 		} else if work, err := modfile.ParseWork(name, file.Data, nil); err == nil {
 			list = work.Replace
+			for _, u := range work.Use {
+				names[useKey(file, u)] = true
+			}
 		}
 		for _, r := range list {
 			d := replacement(file, r)
 			names[d.Key] = true
 			if d.Kind == "module" {
-				names[d.Host] = true
+				names[d.Host], names[pathKey(d.Target)] = true, true
 			}
 		}
 	}

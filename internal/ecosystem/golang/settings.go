@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/decide"
@@ -19,7 +20,7 @@ import (
 
 // names are the settings that are read, in the order in which they are reported.
 var names = [...]string{"GOPROXY", "GOSUMDB", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOFLAGS",
-	"GO111MODULE", "GOENV", "GOVCS", "GOTOOLCHAIN", "GOAUTH"}
+	"GO111MODULE", "GOENV", "GOVCS", "GOTOOLCHAIN", "GOAUTH", "GOCACHEPROG"}
 
 // maxEnvFile bounds GOROOT/go.env and the file that go env -w writes. Both have some 20 lines.
 const maxEnvFile = 64 << 10
@@ -165,7 +166,9 @@ func (v *view) envFile() (file string, lines []envLine, origin string) {
 	if rel, ok := ecosystem.Rel(v.co.Dir(), file); ok {
 		f, err := v.co.Read(filepath.ToSlash(rel), maxEnvFile)
 		if err == nil {
-			return f.Path, parseEnv(f.Data), source.Checkout
+			lines = parseEnv(f.Data)
+			v.env = envFact(name, f, lines)
+			return f.Path, lines, source.Checkout
 		}
 		if name == "GOENV" || !errors.Is(err, fs.ErrNotExist) {
 			v.notes = append(v.notes, name+" leads into the checkout, to a file that cannot be read there")
@@ -174,6 +177,7 @@ func (v *view) envFile() (file string, lines []envLine, origin string) {
 	}
 	if ecosystem.Inside(v.co.Fence, file) {
 		if _, err := os.Lstat(file); name == "GOENV" || err == nil {
+			v.env = &decide.EnvFile{By: name, Content: "it was not read", Position: lockfile.Position{File: file}}
 			v.notes = append(v.notes, name+" leads to a file beside the checkout in the same repository or workspace, which its author may have written; it was not read, and what it sets is not known")
 		}
 		return "", nil, ""
@@ -186,6 +190,32 @@ func (v *view) envFile() (file string, lines []envLine, origin string) {
 		return "", nil, ""
 	}
 	return file, parseEnv(data), source.Runner
+}
+
+// maxSets is how many names of an environment file are told.
+const maxSets = 20
+
+// envFact is an environment file of the checkout, at the first line that sets something.
+func envFact(by string, file lockfile.File, lines []envLine) *decide.EnvFile {
+	e := &decide.EnvFile{By: by, Position: lockfile.Position{File: file.Path}}
+	var sets []string
+	for i, l := range lines {
+		if i == 0 {
+			e.Line, e.Column = l.line, 1
+		}
+		if name := source.Plain(l.key, 40); len(sets) < maxSets && !slices.Contains(sets, name) {
+			sets = append(sets, name)
+		}
+	}
+	switch {
+	case len(sets) == 0:
+		e.Content = "it sets nothing"
+	case file.Linked: // what it holds may be a secret
+		e.Content = "it sets something"
+	default:
+		e.Content = "it sets " + strings.Join(sets, ", ")
+	}
+	return e
 }
 
 // configDir is os.UserConfigDir for a looked-up environment; empty where that has none.
@@ -234,6 +264,7 @@ func (v *view) toolchain(goroot string) (path string, defaults []envLine) {
 	for _, root := range roots {
 		file := filepath.Join(root, "go.env")
 		if data, err := ecosystem.ReadFile(file, maxEnvFile); err == nil {
+			v.installed = installed(root)
 			return file, parseEnv(data)
 		}
 	}

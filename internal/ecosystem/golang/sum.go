@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
+	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
@@ -20,8 +22,8 @@ type SumLine struct {
 	GoMod bool
 	// Hash is "h1:" and base64, as written.
 	Hash string
-	// Line starts at 1.
-	Line int
+	// Line and Column start at 1; Column is the hash's, in bytes.
+	Line, Column int
 }
 
 // emptyGoMod is the hash of an empty go.mod, which go once wrote for what is no module. The go command skips such lines
@@ -68,7 +70,8 @@ func ParseSum(file lockfile.File) ([]SumLine, error) {
 		if fields[2] == emptyGoMod {
 			continue
 		}
-		l := SumLine{Module: fields[0], Hash: fields[2], Line: n}
+		// only space may follow the hash, so its last occurrence in the line is the field
+		l := SumLine{Module: fields[0], Hash: fields[2], Line: n, Column: strings.LastIndex(line, fields[2]) + 1}
 		l.Version, l.GoMod = strings.CutSuffix(fields[1], "/go.mod")
 		if !semver.IsValid(l.Version) {
 			return nil, wrong(1, tidy, "the second field is not a version such as v1.2.3 or v1.2.3/go.mod")
@@ -94,4 +97,85 @@ func ParseSum(file lockfile.File) ([]SumLine, error) {
 		out = append(out, l)
 	}
 	return out, nil
+}
+
+// sums are which hashes of a module version some go.sum files hold.
+type sums map[module.Version]hashed
+
+// hashed is a set of hashes.
+type hashed uint8
+
+const (
+	zipHashed hashed = 1 << iota
+	modHashed
+)
+
+func (s sums) join(other sums) {
+	for m, h := range other {
+		s[m] |= h
+	}
+}
+
+// ledger is all lines of all go.sum and go.work.sum files.
+type ledger struct {
+	versions map[module.Version]bool
+	files    []sumFile
+}
+
+type sumFile struct {
+	path  string
+	lines []SumLine
+}
+
+func (l *ledger) add(path string, lines []SumLine) sums {
+	l.files = append(l.files, sumFile{path, lines})
+	have := make(sums, len(lines)/2)
+	for _, line := range lines {
+		m := module.Version{Path: line.Module, Version: line.Version}
+		l.versions[m] = true
+		if line.GoMod {
+			have[m] |= modHashed
+		} else {
+			have[m] |= zipHashed
+		}
+	}
+	return have
+}
+
+// clashes are the lines that another file contradicts. Within one file ParseSum refuses them. Each is told once, at the
+// later file, where a go.work.sum comes after all go.sum files.
+func (l *ledger) clashes() []decide.Clash {
+	if len(l.files) < 2 {
+		return nil
+	}
+	type key struct {
+		module.Version
+		algorithm string
+		gomod     bool
+	}
+	type first struct {
+		hash, path string
+		line       int
+	}
+	seen := map[key]first{}
+	var out []decide.Clash
+	for _, f := range l.files {
+		for _, line := range f.lines {
+			algorithm, _, _ := strings.Cut(line.Hash, ":")
+			k := key{module.Version{Path: line.Module, Version: line.Version}, algorithm, line.GoMod}
+			other, ok := seen[k]
+			switch {
+			case !ok:
+				seen[k] = first{line.Hash, f.path, line.Line}
+			case other.hash != line.Hash:
+				c := decide.Clash{Module: line.Module, Version: line.Version, Other: fmt.Sprintf("%s:%d", other.path, other.line),
+					Position: lockfile.Position{File: f.path, Line: line.Line, Column: line.Column}}
+				if line.GoMod {
+					c.Version += "/go.mod"
+				}
+				out = append(out, c)
+			}
+		}
+	}
+	return out
 }

@@ -305,3 +305,46 @@ func parseFlags(s setting) []decide.Flag {
 	}
 	return out
 }
+
+// parseVCS reads GOVCS as the go command does (go 1.26, cmd/go/internal/vcs.parseGOVCS), which refuses all of a value
+// that it cannot read. Behind the entries it adds private:all and public:git|hg; an entry behind one that takes in all
+// public modules is never come to for them.
+func parseVCS(s setting) []decide.VCS {
+	text := strings.TrimSpace(s.value)
+	if text == "" {
+		return nil
+	}
+	var out []decide.VCS
+	have, settled := map[string]bool{}, false
+	for item := range strings.SplitSeq(text, ",") {
+		pattern, tools, found := strings.Cut(item, ":")
+		pattern, tools = strings.TrimSpace(pattern), strings.TrimSpace(tools)
+		broken := ""
+		switch {
+		case !found || pattern == "" || tools == "":
+			broken = "an entry is not a pattern, a colon and names"
+		case pattern == "." || pattern == ".." || strings.HasPrefix(pattern, "./") || strings.HasPrefix(pattern, "../"):
+			broken = "a pattern is a relative path"
+		case have[pattern]:
+			broken = "a pattern stands twice"
+		}
+		have[pattern] = true
+		rule := decide.VCS{Entry: source.Plain(strings.TrimSpace(item), 200), From: s.origins()}
+		for name := range strings.SplitSeq(tools, "|") {
+			switch name = strings.TrimSpace(name); {
+			case name == "" && broken == "":
+				broken = "an entry has an empty name"
+			case name == "all" || name == "svn" || name == "bzr" || name == "fossil":
+				if !settled && (pattern == "public" || pattern != "private" && broad(pattern)) {
+					rule.Fault = fmt.Sprintf("lets public modules be fetched by other tools than git and hg (%s)", rule.Entry)
+				}
+			}
+		}
+		if broken != "" {
+			return []decide.VCS{{Fault: fmt.Sprintf("cannot be read, so every direct download will fail (%s)", broken), From: s.origins()}}
+		}
+		settled = settled || pattern == "public" || pattern == "*"
+		out = append(out, rule)
+	}
+	return out
+}

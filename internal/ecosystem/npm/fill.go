@@ -45,8 +45,17 @@ func (g *grouping) add(e lockfile.Entry) {
 		at    = e.At
 	)
 	kind, class := kindRegistry, integrityClass(e.Integrity)
-	if e.URL != "" {
-		kind, key, place = g.place(e)
+	if class == "none" && e.Unpinned {
+		class = "omitted"
+	}
+	named := e.URL != "" || e.Fault != ""
+	switch {
+	case e.Fault != "":
+		kind, key, place = kindInvalid, "broken: "+e.Fault, decide.Place{Broken: e.Fault}
+	case e.URL != "":
+		if kind, key, place = g.place(e); kind == kindTarball && e.Integrity == "" && commitArchive(e.URL) {
+			kind = kindGit // pinned as git pins it
+		}
 	}
 	k := groupKey{e.At.File, key, kind, class}
 	i, ok := g.index[k]
@@ -54,14 +63,14 @@ func (g *grouping) add(e lockfile.Entry) {
 		i = len(g.groups)
 		g.index[k] = i
 		from := source.Checkout
-		if e.URL == "" {
+		if !named {
 			from = source.Builtin
 		}
 		if class == "broken" {
 			at = e.IntegrityAt
 		}
 		g.groups = append(g.groups, decide.Group{Place: place, ID: "npm-" + strconv.Itoa(i+1), Ecosystem: source.NPM, Kind: kind,
-			Integrity: class, Default: e.URL == "", Origin: from, Position: at})
+			Integrity: class, Default: !named, Origin: from, Position: at})
 	}
 	group := &g.groups[i]
 	if class == "broken" {

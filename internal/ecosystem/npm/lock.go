@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/org/goproxy-action/internal/lockfile"
-	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
 )
 
@@ -33,7 +32,7 @@ const maxPackages = 500_000
 func ParseLock(file lockfile.File) ([]lockfile.Entry, error) {
 	// a copy would cost a sixth of the time
 	text := strings.TrimPrefix(unsafe.String(unsafe.SliceData(file.Data), len(file.Data)), "\ufeff") //nolint:gosec // the bytes are never written again
-	s := &scanner{text: text, file: file, line: 1}
+	s := &scanner{text: text, file: file, manager: "npm", line: 1}
 	entries := s.lock()
 	if s.err != nil {
 		return nil, s.err
@@ -44,9 +43,12 @@ func ParseLock(file lockfile.File) ([]lockfile.Entry, error) {
 // scanner walks JSON once and keeps positions. It decodes nothing that no rule reads. After a fault err is set, and all
 // methods return false.
 type scanner struct {
-	text string
-	file lockfile.File
-	i    int
+	text    string
+	file    lockfile.File
+	manager string
+	// loose is true where a comma may stand behind the last value.
+	loose bool
+	i     int
 	// line is where i stands, bol the offset of its first byte. Line ends stand only between tokens.
 	line, bol int
 	depth     int
@@ -78,20 +80,9 @@ const lockHint = "restore the file from version control, or remove it and run np
 func (s *scanner) fail(format string, args ...any) bool { return s.failAt(s.at(), format, args...) }
 
 func (s *scanner) failAt(at lockfile.Position, format string, args ...any) bool {
-	if s.err != nil {
-		return false
+	if s.err == nil {
+		s.err = syntaxError(s.file, at, s.manager, s.text[min(s.bol, len(s.text)):], format, args...)
 	}
-	p := problem.New(problem.Usage, fmt.Sprintf("%s:%d:%d", source.Plain(at.File, 200), at.Line, at.Column), lockHint, format, args...)
-	if s.file.Linked {
-		p.Err = fmt.Errorf("is no lock file of npm (what stands behind a link is not shown)")
-	} else {
-		start := min(max(s.bol, 0), len(s.text))
-		line, _, _ := strings.Cut(s.text[start:], "\n")
-		if len(line) <= 400 { // more is no line that a person wrote
-			p.Excerpt = source.Plain(source.Redact(strings.TrimSpace(line)), 160)
-		}
-	}
-	s.err = p
 	return false
 }
 
@@ -195,7 +186,10 @@ func (s *scanner) more(end byte) bool {
 	case ',':
 		s.i++
 		s.space()
-		return true
+		if !s.loose || s.peek() != end {
+			return true
+		}
+		fallthrough
 	case end:
 		s.i++
 		s.depth--

@@ -5,6 +5,7 @@
 package npm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,12 +20,30 @@ import (
 	"github.com/org/goproxy-action/internal/source"
 )
 
-// lockNames are the lock files. Where both stand in one directory npm reads the latter only; both are judged.
-var lockNames = []string{"package-lock.json", "npm-shrinkwrap.json"}
+// format is one kind of lock file.
+type format struct {
+	// name is the file's, manager the tool that writes it.
+	name, manager string
+	parse         func(lockfile.File) ([]lockfile.Entry, error)
+}
+
+// formats are the lock files of npm and of those that stand in for it. Where package-lock.json and npm-shrinkwrap.json
+// stand in one directory npm reads the latter only; all that are there are judged.
+var formats = []format{
+	{"package-lock.json", "npm", ParseLock},
+	{"npm-shrinkwrap.json", "npm", ParseLock},
+	{"yarn.lock", "yarn", ParseYarn},
+	{"pnpm-lock.yaml", "pnpm", ParsePNPM},
+	{"bun.lock", "bun", ParseBun},
+}
 
 // Names are the base names to look for in a checkout.
 func Names() []string {
-	return []string{"package-lock.json", "npm-shrinkwrap.json", "package.json", rcName, ".yarnrc.yml", "bunfig.toml"}
+	names := []string{"package.json", rcName, ".yarnrc", ".yarnrc.yml", "bunfig.toml", "pnpm-workspace.yaml", bunBinary}
+	for _, f := range formats {
+		names = append(names, f.name)
+	}
+	return names
 }
 
 const registryVariable = "npm_config_registry"
@@ -68,12 +87,17 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 
 	e := &ecosystem.Ecosystem{
 		Name: source.NPM, Installed: r.exe != "", Files: append(files, s.files...), Notes: s.notes,
+		Trusted: []string{"registry.yarnpkg.com"}, // yarn's own name for npm's registry, which it writes into lock files
 		InForce: r.inForce, Frozen: r.frozen(), Guarded: guarded(r.groups, len(files) > 0),
 		Target: target, Fill: r.fill, Changes: r.changes, Prove: r.prove,
 		Hosts: func(co *lockfile.Checkout) (map[string]bool, error) { return Hosts(co), nil },
 	}
 	for _, l := range locks {
 		e.Packages += len(l)
+	}
+	if unread := unreadLocks(co); len(unread) > 0 {
+		e.Notes = append(e.Notes, unread...)
+		e.Guarded = cmp.Or(e.Guarded, unread[0])
 	}
 	e.Present = len(files) > 0 || len(co.Files("package.json")) > 0
 	if r.official == "" && e.Present {
@@ -127,15 +151,15 @@ func officialSource(url string) source.Source {
 }
 
 func readLocks(co *lockfile.Checkout) (locks [][]lockfile.Entry, files []string, errs []error) {
-	for _, base := range lockNames {
-		for _, name := range co.Files(base) {
+	for _, format := range formats {
+		for _, name := range co.Files(format.name) {
 			file, err := co.Read(name, 0)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
 			var entries []lockfile.Entry
 			if err == nil {
-				entries, err = ParseLock(file)
+				entries, err = format.parse(file)
 			}
 			if err != nil {
 				errs = append(errs, err)

@@ -117,6 +117,32 @@ func isHostedGit(loc source.Location) bool {
 	return false
 }
 
+// commitArchive is true for the address at which a forge serves a commit as a tarball. yarn 1 and pnpm fetch it from there
+// in place of a clone, and note no integrity. The forms are those of pnpm 12 and yarn 1.22.
+func commitArchive(address string) bool {
+	rest, ok := strings.CutPrefix(address, "https://")
+	host, rest, _ := strings.Cut(rest, "/")
+	path, query, _ := strings.Cut(rest, "?")
+	parts := strings.Split(path, "/")
+	switch n := len(parts); {
+	case !ok || n < 4:
+	case host == "codeload.github.com":
+		return n == 4 && parts[2] == "tar.gz" && isCommit(parts[3])
+	case host == "bitbucket.org":
+		return n == 4 && parts[2] == "get" && isCommit(strings.TrimSuffix(parts[3], ".tar.gz"))
+	case host == "gitlab.com" && parts[n-2] == "repository":
+		name, commit, _ := strings.Cut(query, "=")
+		return parts[n-1] == "archive.tar.gz" && (name == "ref" || name == "sha") && isCommit(commit)
+	case host == "gitlab.com":
+		return n > 5 && parts[n-4] == "-" && parts[n-3] == "archive" && isCommit(parts[n-2])
+	}
+	return false
+}
+
+func isCommit(text string) bool {
+	return len(text) == 40 && strings.Trim(text, "0123456789abcdefABCDEF") == ""
+}
+
 // ofRegistry tells a registry's tarball from any other by its path: /name/-/file by the npm registry's own scheme and
 // those that follow it, /name/download/file by cnpm, /download/name/ by GitHub Packages.
 func ofRegistry(name, path string) bool {

@@ -37,6 +37,9 @@ const (
 	apiTime = 10 * time.Second
 	// compareFiles is how many files GitHub lists of a comparison; there may be more.
 	compareFiles = 300
+	// maxEntries is how many names GitHub lists of a directory (docs.github.com, "Get repository content"); there may be
+	// more.
+	maxEntries = 1000
 	// pullFiles is how many files of a pull request are listed, 100 a page. GitHub lists up to 3000, but to take all
 	// files for changed is then quicker than to ask for 30 pages.
 	pullFiles = 1000
@@ -115,7 +118,18 @@ func (h host) base(address *url.URL, token string, client *http.Client, agent st
 				}
 				return data, err
 			}
-			return &front.Base{Commit: s.base, Read: read, Close: c.Close}, nil
+			list := func(ctx context.Context, dir string) ([]string, error) {
+				names, err := c.List(ctx, dir)
+				if errors.Is(err, git.ErrMissing) && !here {
+					a, err := reach()
+					if err != nil {
+						return nil, err
+					}
+					return a.list(ctx, dir)
+				}
+				return names, err
+			}
+			return &front.Base{Commit: s.base, Read: read, List: list, Close: c.Close}, nil
 		} else if here || problem.CodeOf(err) == problem.Security {
 			return nil, err
 		}
@@ -129,7 +143,7 @@ func (h host) base(address *url.URL, token string, client *http.Client, agent st
 		if err != nil {
 			return nil, err
 		}
-		return &front.Base{Commit: s.base, Changed: changed, Read: a.read}, nil
+		return &front.Base{Commit: s.base, Changed: changed, Read: a.read, List: a.list}, nil
 	}
 }
 
@@ -325,44 +339,96 @@ func add(changed map[string]bool, files []*gh.CommitFile) {
 
 // read gets one file of the base commit.
 func (a *api) read(ctx context.Context, name string) ([]byte, error) {
+	op := "read " + source.Plain(name, 200) + " of the base commit"
+	if name == "." {
+		return nil, problem.New(problem.Usage, op, "name a file", "is the root of the repository")
+	}
+	data, kind, err := a.contents(ctx, op, name, "application/vnd.github.raw+json")
+	// a directory and a submodule come as JSON, and so does everything from Gitea, which knows no raw form
+	if err == nil && kind == "application/json" {
+		return a.decode(op, data)
+	}
+	return data, err
+}
+
+// list gets the names in a directory of the base commit.
+func (a *api) list(ctx context.Context, dir string) ([]string, error) {
+	op := "list " + source.Plain(dir, 200) + " of the base commit"
+	data, _, err := a.contents(ctx, op, dir, "application/vnd.github.object+json")
+	if err != nil {
+		return nil, err
+	}
+	var entries []*gh.RepositoryContent
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) { // Gitea
+		err = json.Unmarshal(data, &entries)
+	} else {
+		var object struct {
+			Type    string                  `json:"type"`
+			Entries []*gh.RepositoryContent `json:"entries"`
+		}
+		if err = json.Unmarshal(data, &object); err == nil && object.Type != "dir" {
+			return nil, fs.ErrNotExist
+		}
+		entries = object.Entries
+	}
+	if err != nil {
+		return nil, problem.New(problem.Unanswered, op, "run the job again", "the answer holds no list that can be read")
+	}
+	if len(entries) >= maxEntries {
+		return nil, problem.New(problem.Usage, op, "let actions/checkout fetch the base commit (fetch-depth: 0), or name a smaller directory", "GitHub lists no more than %d names", maxEntries)
+	}
+	out := make([]string, 0, len(entries))
+	for _, e := range entries {
+		name := e.GetName()
+		if name == "" || strings.ContainsAny(name, "/\x00") {
+			return nil, problem.New(problem.Unanswered, op, "run the job again", "the answer holds no list that can be read")
+		}
+		if e.GetType() == "dir" {
+			name += "/"
+		}
+		out = append(out, name)
+	}
+	return out, nil
+}
+
+// contents asks for what stands at a path of the base commit; kind is the media type of the answer.
+func (a *api) contents(ctx context.Context, op, name, accept string) (data []byte, kind string, err error) {
 	ctx, cancel := context.WithDeadline(ctx, a.deadline)
 	defer cancel()
-	op := "read " + source.Plain(name, 200) + " of the base commit"
-	if !fs.ValidPath(name) || name == "." {
-		return nil, problem.New(problem.Usage, op, "rename it", "is no path that GitHub can be asked for")
+	if !fs.ValidPath(name) {
+		return nil, "", problem.New(problem.Usage, op, "rename it", "is no path that GitHub can be asked for")
 	}
 	segments := strings.Split(name, "/")
+	if name == "." {
+		segments = nil
+	}
 	for i, s := range segments {
 		segments[i] = url.PathEscape(s)
 	}
 	req, err := a.client.NewRequest(http.MethodGet, fmt.Sprintf("repos/%s/%s/contents/%s?ref=%s", a.owner, a.repo, strings.Join(segments, "/"), a.base), nil)
 	if err != nil {
-		return nil, problem.New(problem.Usage, op, "rename it", "is no path that GitHub can be asked for")
+		return nil, "", problem.New(problem.Usage, op, "rename it", "is no path that GitHub can be asked for")
 	}
-	req.Header.Set("Accept", "application/vnd.github.raw+json")
+	req.Header.Set("Accept", accept)
 	resp, err := a.client.BareDo(ctx, req)
 	if err != nil {
 		if e, ok := errors.AsType[*gh.ErrorResponse](err); ok && e.Response.StatusCode == http.StatusNotFound {
 			if err := a.sees(ctx); err != nil {
-				return nil, err
+				return nil, "", err
 			}
-			return nil, fs.ErrNotExist
+			return nil, "", fs.ErrNotExist
 		}
-		return nil, a.explain(op, err)
+		return nil, "", a.explain(op, err)
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, a.explain(op, err)
+	if data, err = io.ReadAll(resp.Body); err != nil {
+		return nil, "", a.explain(op, err)
 	}
 	if len(data) > maxBody {
-		return nil, problem.New(problem.Usage, op, "remove it", "has more than %d MiB", maxBody>>20)
+		return nil, "", problem.New(problem.Usage, op, "remove it", "has more than %d MiB", maxBody>>20)
 	}
-	// a directory and a submodule come as JSON, and so does everything from Gitea, which knows no raw form
-	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "application/json" {
-		return a.decode(op, data)
-	}
-	return data, nil
+	kind, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return data, kind, nil
 }
 
 func (a *api) decode(op string, data []byte) ([]byte, error) {

@@ -252,6 +252,43 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestList(t *testing.T) {
+	t.Parallel()
+	many := make([]string, maxEntries)
+	for i := range many {
+		many[i] = fmt.Sprintf(`{"type": "file", "name": "%d"}`, i)
+	}
+	f, _ := baseOf(t, "pull_request", pullEvent, map[string]http.HandlerFunc{
+		files:              ok(list(entryOf("go.mod", "", "modified", headSHA))),
+		contents("dir"):    ok(`{"type": "dir", "entries": [{"type": "file", "name": "a.rego"}, {"type": "dir", "name": "sub"}, {"type": "symlink", "name": "l"}]}`),
+		contents("gitea"):  ok(`[{"type": "file", "name": "a.rego"}]`),
+		contents("file"):   ok(`{"type": "file", "name": "file", "content": ""}`),
+		contents("many"):   ok(`{"type": "dir", "entries": [` + strings.Join(many, ",") + `]}`),
+		contents("out"):    ok(`{"type": "dir", "entries": [{"type": "file", "name": "../../x"}]}`),
+		contents("broken"): ok(`{`),
+		commitOf():         ok(`{}`),
+	})
+	b, err := f.Base(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{"dir": "a.rego sub/ l", "gitea": "a.rego"} {
+		if got, err := b.List(t.Context(), dir); err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, %v", dir, got, err)
+		}
+	}
+	for _, dir := range []string{"file", "none"} {
+		if got, err := b.List(t.Context(), dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %q, %v", dir, got, err)
+		}
+	}
+	for dir, want := range map[string]problem.Code{"many": problem.Usage, "out": problem.Unanswered, "broken": problem.Unanswered, "../x": problem.Usage} {
+		if got, err := b.List(t.Context(), dir); problem.CodeOf(err) != want {
+			t.Errorf("%s: %q, %v", dir, got, err)
+		}
+	}
+}
+
 // A token without permission is told 404 for everything; a policy of the base must not seem to be absent then.
 func TestReadWithoutPermission(t *testing.T) {
 	t.Parallel()

@@ -152,7 +152,7 @@ func (j job) finder(address string, t target) func(context.Context) (*front.Base
 			}
 			c, err := try.open(ctx, try.name, address)
 			if err == nil {
-				return &front.Base{Commit: c.SHA(), Read: c.Read, Close: c.Close}, nil
+				return &front.Base{Commit: c.SHA(), Read: c.Read, List: c.List, Close: c.Close}, nil
 			}
 			if first == nil {
 				first = err

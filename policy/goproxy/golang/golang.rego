@@ -224,3 +224,70 @@ finding contains object.union(place.position(go.modules), {
 }) if {
 	go.modules.value == "off"
 }
+
+# faults are [what says where it stands, rule, severity, setting, message].
+finding contains object.union(place.position(x), {"id": id, "severity": severity, "msg": msg, "subject": subject}) if {
+	some [x, id, severity, subject, msg] in faults
+}
+
+# METADATA
+# title: Version control tools are let loose on public modules
+# description: Only git and hg are hardened against the servers they ask; the go command keeps the others to private modules.
+# custom:
+#   id: GO006
+#   severity: warning
+#   fix: unset GOVCS, or name the prefixes of your own modules in it
+faults contains [v, "GO006", "warning", "GOVCS", sprintf("%s %s", [named("GOVCS", v), v.fault])] if {
+	some v in go.vcs
+	v.fault != ""
+}
+
+# METADATA
+# title: Go command downloads another toolchain
+# description: >-
+#  A go or toolchain line that is newer than the installed Go makes every go command of the job fetch and run the newer one.
+#  The checksum database verifies it whatever GOSUMDB says.
+# custom:
+#   id: GO007
+#   severity: warning
+#   fix: install that version on the runner (setup-go with go-version-file), or set GOTOOLCHAIN=local to be told instead
+faults contains [t, "GO007", object.get({"setting": "note"}, t.by, "warning"), t.name, sprintf(
+	"%s asks for %s, and %s is installed, so the go command downloads and runs the other",
+	[t.setting, t.name, t.installed],
+)] if {
+	some t in go.toolchains
+}
+
+# METADATA
+# title: Go command starts what a setting names
+# description: >-
+#  What GOAUTH and GOCACHEPROG name runs with the credentials of the job. Nothing of the checkout should, nor
+#  should a file of the checkout say what the go command goes by.
+# custom:
+#   id: GO008
+#   severity: error
+#   fix: let the settings of Go name programs and files outside of the workspace
+faults contains [p, "GO008", severity, p.name, sprintf("%s %s%s", [named(p.name, p), fault, p.path])] if {
+	some p in go.programs
+	[severity, fault] := starts[p.kind]
+}
+
+starts := {
+	"runner": ["note", "starts a program of the runner"],
+	"checkout": ["error", "starts what the author of the checkout may have written: "],
+	"git": ["warning", "asks the credential helper of git in a directory that the author of the checkout may have written: "],
+}
+
+faults contains [f, "GO008", "warning", f.by, concat("", [
+	f.by, " leads to a file that the author of the checkout may have written; ", f.content,
+])] if {
+	f := go.env_file
+}
+
+faults contains [s, "GO008", "note", "GOFLAGS", sprintf("GOFLAGS is set by %s, which outlives the job (go env -u GOFLAGS)", [s.from])] if {
+	input.scope != "repo"
+	some s in input.settings
+	s.name == "GOFLAGS"
+	s.origin == "runner"
+	s.file
+}

@@ -157,3 +157,48 @@ test_go005_silent_on_other_flags if {
 test_go009_fires if severities("GO009", {"modules": {"value": "off"}}) == ["error"]
 
 test_go009_silent_when_on if severities("GO009", {}) == []
+
+vcs(fault) := {"vcs": [{"entry": "public:all", "fault": fault, "setting": "GOVCS in the environment"}]}
+
+test_go006_fires if severities("GO006", vcs("lets public modules be fetched by svn")) == ["warning"]
+
+test_go006_silent_on_a_sane_list if severities("GO006", vcs("")) == []
+
+toolchain(by) := {"toolchains": [{"name": "go1.27.1", "installed": "go1.26.8", "by": by, "setting": "the go line", "file": "go.mod", "line": 3, "column": 1}]}
+
+test_go007_fires if {
+	severities("GO007", toolchain("line")) == ["warning"]
+	severities("GO007", toolchain("setting")) == ["note"]
+}
+
+test_go007_silent_where_the_installed_one_will_do if severities("GO007", {"toolchains": []}) == []
+
+program(kind) := {"programs": [{"name": "GOAUTH", "kind": kind, "path": "", "setting": ""}]}
+
+test_go008_fires if {
+	severities("GO008", program("runner")) == ["note"]
+	severities("GO008", program("checkout")) == ["error"]
+	severities("GO008", program("git")) == ["warning"]
+	severities("GO008", {"env_file": {"by": "GOENV", "content": "it sets GOFLAGS, CC", "file": "ci/go.env"}}) == ["warning"]
+	severities("GO008", {"env_file": {"by": "GOENV", "content": "", "file": "ci/go.env"}}) == ["warning"]
+}
+
+goflags(change) := [f.severity |
+	setting := object.union(
+		{"ecosystem": "go", "name": "GOFLAGS", "value": "-x", "origin": "runner", "from": "/home/ci/go/env", "file": "/home/ci/go/env", "line": 1, "column": 9},
+		change,
+	)
+	some f in golang.finding with input as {"scope": "all", "settings": [setting], "go": base}
+	f.id == "GO008"
+]
+
+test_go008_fires_on_flags_that_outlive_the_job if goflags({}) == ["note"]
+
+test_go008_silent_on_what_the_job_sets if {
+	goflags({"name": "GOPROXY"}) == []
+	goflags({"origin": "checkout"}) == []
+	count(golang.finding) == 0 with input as {"scope": "all", "go": base, "settings": [{
+		"ecosystem": "go", "name": "GOFLAGS", "value": "-x", "origin": "runner", "from": "GOFLAGS",
+	}]}
+	severities("GO008", {"programs": []}) == []
+}

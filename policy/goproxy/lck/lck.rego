@@ -85,7 +85,9 @@ else := "warning"
 known_forge(g) if {
 	g.kind == "git"
 	not data.goproxy.trusted_set[g.ecosystem]
-	place.hostport(g) in {"bitbucket.org", "codeberg.org", "gist.github.com", "github.com", "gitlab.com"}
+	place.hostport(g) in {
+		"bitbucket.org", "codeberg.org", "codeload.github.com", "gist.github.com", "github.com", "gitlab.com",
+	}
 }
 
 # METADATA
@@ -131,14 +133,18 @@ encrypted(g) if place.secure(g)
 #   fix: delete node_modules and the entry, run npm install, and commit the lock file
 finding contains {
 	"id": "LCK003",
-	"severity": "error",
-	"msg": "has no integrity",
+	"severity": severity,
+	"msg": fault,
 	"group": g.id,
 } if {
 	some g in input.entries
 	g.kind in {"registry", "tarball"}
-	g.integrity == "none"
+	[severity, fault] := absence(g)
 }
+
+absence(g) := ["error", "has no integrity"] if g.integrity == "none"
+
+absence(g) := ["note", "has no integrity, since yarn keeps none for packages of one platform"] if g.integrity == "omitted"
 
 # METADATA
 # title: Locked package has a weak or broken integrity
@@ -160,5 +166,5 @@ finding contains {
 weakness(g) := ["warning", sprintf("is pinned by %s alone, which can be forged", [g.integrity])] if {
 	g.integrity in {"sha1", "md5"}
 } else := ["error", "has an integrity that cannot be read"] if {
-	not g.integrity in {"sha512", "sha384", "sha256", "none"}
+	not g.integrity in {"sha512", "sha384", "sha256", "none", "omitted"}
 }

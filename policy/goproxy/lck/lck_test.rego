@@ -86,7 +86,7 @@ test_lck001_fires_on_git if {
 }
 
 test_lck001_silent_on_git_at_forges if {
-	every host in {"github.com", "gitlab.com", "bitbucket.org", "codeberg.org"} {
+	every host in {"github.com", "codeload.github.com", "gitlab.com", "bitbucket.org", "codeberg.org"} {
 		severities("LCK001", {"kind": "git", "integrity": "none", "origin": "change", "host": host, "scheme": "ssh"}) == []
 	}
 	listed({"kind": "git", "host": "github.com"}, {"github.com": true}) == []
@@ -125,6 +125,7 @@ test_lck003_fires if {
 	severities("LCK003", {"integrity": "none"}) == ["error"]
 	severities("LCK003", {"integrity": "none", "kind": "tarball"}) == ["error"]
 	severities("LCK003", object.union(default_place, {"integrity": "none"})) == ["error"]
+	severities("LCK003", object.union(default_place, {"integrity": "omitted"})) == ["note"]
 }
 
 test_lck003_silent_on_git_files_and_pinned if {
@@ -141,7 +142,7 @@ test_lck004_fires if {
 }
 
 test_lck004_silent_on_strong_and_absent if {
-	every integrity in {"sha512", "sha384", "sha256", "none"} {
+	every integrity in {"sha512", "sha384", "sha256", "none", "omitted"} {
 		severities("LCK004", {"integrity": integrity}) == []
 	}
 }

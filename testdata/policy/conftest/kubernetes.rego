@@ -1,0 +1,3 @@
+package lib.kubernetes
+
+is_deployment if input.kind == "Deployment"
