@@ -230,3 +230,22 @@ func TestDiffAuto(t *testing.T) {
 	s.env["CI_COMMIT_BEFORE_SHA"] = strings.Repeat("1", 40)
 	s.run("check", "DIR", "--diff", "auto").want(t, 1, []string{"denied: 2 errors", "could not be read, so hosts and findings that this push introduces"}, nil)
 }
+
+// Where a checksum stands lines away from what is objected to, an entry is known only as long as the file is the same.
+func TestDiffOfScatteredLocks(t *testing.T) {
+	t.Parallel()
+	pnpm := func(sum string) string {
+		return "lockfileVersion: '9.0'\n\npackages:\n\n  a@1.0.0:\n    resolution:\n      tarball: http://cdn.corp.test/a.tgz\n      integrity: " + sum + "\n\nsnapshots:\n\n  a@1.0.0: {}\n"
+	}
+	s := newRepository(t)
+	s.file("pnpm-lock.yaml", pnpm(goodSHA))
+	s.commit()
+	s.git("branch", "base")
+	if got, code := s.statuses("--diff", "base"); code != 0 || !slices.Equal(got, []string{"LCK001 a@1.0.0 known", "LCK002 a@1.0.0 known"}) {
+		t.Errorf("unchanged: exit %d, %q", code, got)
+	}
+	s.file("pnpm-lock.yaml", pnpm("sha512-"+strings.Repeat("C", 85)+"A=="))
+	if got, code := s.statuses("--diff", "base"); code != 1 || !slices.Equal(got, []string{"LCK001 a@1.0.0 active", "LCK002 a@1.0.0 active"}) {
+		t.Errorf("another checksum: exit %d, %q", code, got)
+	}
+}

@@ -3,6 +3,7 @@ package run
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -125,7 +126,10 @@ var (
 	digits = regexp.MustCompile(`[0-9]+`)
 	// locked are lock files that have an entry's version, address and checksum in lines that follow one another: another
 	// checksum is another package.
-	locked = regexp.MustCompile(`(?:^|/)(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock)$`)
+	locked = regexp.MustCompile(`(?:^|/)(?:package-lock\.json|npm-shrinkwrap\.json)$`)
+	// scattered are lock files whose entries have other lines in between: their findings are known only as long as the
+	// whole file is the same.
+	scattered = regexp.MustCompile(`(?:^|/)(?:yarn\.lock|pnpm-lock\.yaml|bun\.lock)$`)
 )
 
 // known tells which findings the commit has already that the checkout is compared with; nil where all count. Its files
@@ -170,6 +174,8 @@ func (j *job) known(ctx context.Context, engine *decide.Engine, in decide.Input)
 type lines struct {
 	checkout *lockfile.Checkout
 	files    map[string][][]byte
+	// digests are of scattered files.
+	digests map[string][sha256.Size]byte
 }
 
 // maxMark is how much of a line goes into a mark, in bytes.
@@ -185,10 +191,13 @@ func (l *lines) mark(f decide.Finding) mark {
 	}
 	if _, ok := l.files[f.File]; !ok {
 		if l.files == nil {
-			l.files = map[string][][]byte{}
+			l.files, l.digests = map[string][][]byte{}, map[string][sha256.Size]byte{}
 		}
 		file, _ := l.checkout.Read(f.File, 0) // what cannot be read has no lines
 		l.files[f.File] = bytes.Split(file.Data, []byte("\n"))
+		if scattered.MatchString(f.File) {
+			l.digests[f.File] = sha256.Sum256(file.Data)
+		}
 	}
 	all := l.files[f.File]
 	if f.Line > len(all) {
@@ -200,6 +209,9 @@ func (l *lines) mark(f decide.Finding) mark {
 		text = text[:min(len(text), maxMark)]
 	}
 	m.text = string(bytes.TrimRight(bytes.TrimSpace(text), ","))
+	if sum, ok := l.digests[f.File]; ok {
+		m.text += "\n" + string(sum[:])
+	}
 	for i := f.Line - 2; locked.MatchString(f.File) && i <= f.Line; i += 2 {
 		if i >= 0 && i < len(all) && len(all[i]) <= maxMark {
 			m.text += "\n" + string(bytes.TrimRight(bytes.TrimSpace(all[i]), ","))

@@ -37,9 +37,12 @@ var formats = []format{
 	{"bun.lock", "bun", ParseBun},
 }
 
+// unjudged are settings of the tools that stand in for npm.
+var unjudged = []string{".yarnrc", ".yarnrc.yml", "bunfig.toml", "pnpm-workspace.yaml"}
+
 // Names are the base names to look for in a checkout.
 func Names() []string {
-	names := []string{"package.json", rcName, ".yarnrc", ".yarnrc.yml", "bunfig.toml", "pnpm-workspace.yaml", bunBinary}
+	names := append([]string{"package.json", rcName, bunBinary}, unjudged...)
 	for _, f := range formats {
 		names = append(names, f.name)
 	}
@@ -102,6 +105,11 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	e.Present = len(files) > 0 || len(co.Files("package.json")) > 0
 	if r.official == "" && e.Present {
 		e.Notes = append(e.Notes, "the address of npm's default registry is not known: no npm on the PATH says it, and this build carries none; name it under official.npm in .goproxy/config.yaml")
+	}
+	for _, name := range unjudged {
+		for _, file := range co.Files(name) {
+			e.Notes = append(e.Notes, source.Plain(file, 200)+" is not judged: it may name another registry, or a program that its tool starts")
+		}
 	}
 	e.Effective = r.effective()
 	for _, g := range r.groups {
