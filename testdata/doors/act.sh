@@ -5,16 +5,7 @@ set -euo pipefail
 # shellcheck source=../lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
 
-workplace
-started=()
-finish() {
-  local p
-  for p in ${started[@]+"${started[@]}"}; do kill "$p" 2>/dev/null || true; done
-  erase "$work"
-}
-trap finish EXIT
-# shellcheck disable=SC2046
-unset $(git rev-parse --local-env-vars)
+scene
 
 "$LAB_ROOT/install.sh" act
 binary=${1:-$work/goproxy-action}
@@ -22,10 +13,7 @@ binary=${1:-$work/goproxy-action}
 
 # The action as it is on disk, without what git ignores.
 ACTION_DIR=$work/action
-mkdir "$ACTION_DIR"
-(cd "$PROJECT" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' f; do
-  [ ! -e "$f" ] || printf '%s\0' "$f"
-done | tar --null -T - -cf -) | tar -xf - -C "$ACTION_DIR"
+project_copy "$ACTION_DIR"
 export ACTION_DIR
 
 npm=$(official_npm)
@@ -60,16 +48,6 @@ act() {
   log=$work/$name.log rc=0
   (cd "$work/$name" && ACT_HOME=${ACT_HOME:-$work/home} timeout 900 "$LAB_ROOT/act-host" "$@") >"$log" 2>&1 || rc=$?
   [ -z "${DOORS_LOGS:-}" ] || cp "$log" "$DOORS_LOGS/"
-}
-
-# server FILE COMMAND...: started in the background; $address is its first line
-server() {
-  local file=$1
-  shift
-  "$@" >"$file" 2>&1 </dev/null &
-  started+=("$!")
-  wait_for 10 grep -q . "$file" || die "$1 did not start"
-  address=$(head -n 1 "$file")
 }
 
 succeeded() { has "$log" "Success - Main $1( |\$)"; }

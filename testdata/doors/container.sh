@@ -33,9 +33,7 @@ unset $(git rev-parse --local-env-vars)
 # The source as it is on disk, without what git ignores; nobody edits it meanwhile.
 source=$work/source
 mkdir "$source"
-(cd "$PROJECT" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' f; do
-  [ ! -e "$f" ] || printf '%s\0' "$f"
-done | tar --null -T - -cf -) | tar -xf - -C "$source"
+project_copy "$source"
 
 gomod=$(official_gomod) npm=$(official_npm) version=v0.0.1-door revision=0123456789abcdef0123456789abcdef01234567
 

@@ -7,16 +7,7 @@ set -euo pipefail
 # shellcheck source=../lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
 
-workplace
-started=()
-finish() {
-  local p
-  for p in ${started[@]+"${started[@]}"}; do kill "$p" 2>/dev/null || true; done
-  erase "$work"
-}
-trap finish EXIT
-# shellcheck disable=SC2046
-unset $(git rev-parse --local-env-vars)
+scene
 
 "$LAB_ROOT/install.sh" act gitlab lint
 binary=${1:-$work/goproxy-action}
@@ -25,16 +16,6 @@ sum() { sha256sum <"$1" | cut -d' ' -f1; }
 sum=$(sum "$binary")
 npm=$(official_npm)
 dead=http://127.0.0.1:1
-
-# server FILE COMMAND...: started in the background; $address is its first line
-server() {
-  local file=$1
-  shift
-  "$@" >"$file" 2>&1 </dev/null &
-  started+=("$!")
-  wait_for 10 grep -q . "$file" || die "$1 did not start"
-  address=$(head -n 1 "$file")
-}
 
 # The component as an instance of GitLab has it: a bare repository with a tag. gitlab-ci-local fetches it with git.
 commit() { # DIR MESSAGE

@@ -6,24 +6,12 @@ set -euo pipefail
 # shellcheck source=../lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
 
-workplace
-started=()
-finish() {
-  local p
-  for p in ${started[@]+"${started[@]}"}; do kill "$p" 2>/dev/null || true; done
-  erase "$work"
-}
-trap finish EXIT
-# shellcheck disable=SC2046
-unset $(git rev-parse --local-env-vars)
+scene
 "$LAB_ROOT/install.sh" act node24
 
 # The action as it is on disk, without what git ignores, and with a manifest.
 ACTION_DIR=$work/action
-mkdir "$ACTION_DIR"
-(cd "$PROJECT" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' f; do
-  [ ! -e "$f" ] || printf '%s\0' "$f"
-done | tar --null -T - -cf -) | tar -xf - -C "$ACTION_DIR"
+project_copy "$ACTION_DIR"
 export ACTION_DIR
 version=v0.0.1-lab assets=$work/assets
 mkdir "$assets" "$assets/wrong"

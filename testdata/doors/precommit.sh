@@ -35,9 +35,7 @@ git config --global "url.$work/srv/.insteadOf" https://github.com/org/
 
 # The published repository: this working tree, twice.
 mkdir "$work/source"
-(cd "$PROJECT" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' f; do
-  [ ! -e "$f" ] || printf '%s\0' "$f"
-done | tar --null -T - -cf -) | tar -xf - -C "$work/source"
+project_copy "$work/source"
 git -C "$work/source" init -q
 for tag in v0.1.0 v0.2.0; do
   git -C "$work/source" add -A

@@ -49,9 +49,7 @@ tamper() { sed -i.before -E 's/("sha256": ")0/\1x/; s/("sha256": ")[0-9a-f]/\10/
 # The tree as it is on disk, as a repository of its own.
 tree=$work/tree
 mkdir "$tree"
-(cd "$PROJECT" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' f; do
-  [ ! -e "$f" ] || printf '%s\0' "$f"
-done | tar --null -T - -cf -) | tar -xf - -C "$tree"
+project_copy "$tree"
 commit() { git -C "$1" add -A && git -C "$1" -c user.name=lab -c user.email=lab@example.test commit -q -m "$2"; }
 git -C "$tree" init -q -b main
 commit "$tree" "the tree"

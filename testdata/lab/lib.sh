@@ -26,6 +26,39 @@ workplace() {
   export TMPDIR=$work/tmp
 }
 
+# scene: a workplace whose servers end with the script, and in which git is told nothing by a hook that we may run in
+scene() {
+  workplace
+  started=()
+  trap end_scene EXIT
+  # shellcheck disable=SC2046
+  unset $(git rev-parse --local-env-vars)
+}
+end_scene() {
+  local p
+  for p in ${started[@]+"${started[@]}"}; do kill "$p" 2>/dev/null || true; done
+  erase "$work"
+}
+
+# server FILE COMMAND...: started in the background of a scene; $address is its first line
+server() {
+  local file=$1
+  shift
+  "$@" >"$file" 2>&1 </dev/null &
+  started+=("$!")
+  wait_for 10 grep -q . "$file" || die "$1 did not start"
+  # shellcheck disable=SC2034 # for the caller
+  address=$(head -n 1 "$file")
+}
+
+# project_copy DIR: the project as it is on disk, without what git ignores
+project_copy() {
+  mkdir -p "$1"
+  (cd "$PROJECT" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' f; do
+    [ ! -e "$f" ] || printf '%s\0' "$f"
+  done | tar --null -T - -cf -) | tar -xf - -C "$1"
+}
+
 # build_binary FILE: the program as users get it
 build_binary() { (cd "$PROJECT" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$1" ./cmd/goproxy-action); }
 
