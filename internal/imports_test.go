@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"internal/inject"},
 	{"internal/report"},
 	{"internal/ecosystem"},
-	{"internal/ecosystem/git", "internal/ecosystem/golang", "internal/ecosystem/npm"},
+	{"internal/ecosystem/git", "internal/ecosystem/golang", "internal/ecosystem/npm", "internal/ecosystem/workflow"},
 	{"internal/front"},
 	{"internal/front/github", "internal/front/gitlab", "internal/front/shell"},
 	{"internal/run"},

@@ -20,6 +20,18 @@ type Input struct {
 	Go *Go `json:"go,omitempty"`
 	// Entries are what lock files pin, gathered by place and kind: ten thousand packages from one registry are one.
 	Entries []Group `json:"entries"`
+	// Packages are what lock files pin and go.mod files require, one by one; absent where no policy reads them.
+	Packages []Package `json:"packages,omitempty"`
+	// Flagged are the packages and modules that something sets apart.
+	Flagged []Flagged `json:"flagged"`
+	// NPM is nil where there is nothing of the npm family.
+	NPM *NPM `json:"npm,omitempty"`
+	// Git is nil where the checkout tells git nothing.
+	Git *Git `json:"git,omitempty"`
+	// Workflows are what workflows and pipelines of the checkout do about packages.
+	Workflows []Action `json:"workflows"`
+	// Each is true where a policy reads Packages, so that they are to be filled in.
+	Each bool `json:"-"`
 }
 
 // Run says where and for what this runs.
@@ -128,8 +140,7 @@ type Go struct {
 	Clashes []Clash `json:"clashes"`
 }
 
-// Originate lets tell set the origin of what the base commit may know already, by its key.
-func (g *Go) Originate(tell func(key string, origin *string)) {
+func (g *Go) originate(tell func(key string, origin *string)) {
 	for i := range g.Replaces {
 		tell(g.Replaces[i].Key, &g.Replaces[i].Origin)
 	}

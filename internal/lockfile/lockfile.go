@@ -10,6 +10,28 @@ type Position struct {
 	Column int `json:"column,omitempty"`
 }
 
+// Lock is what a lock file says.
+type Lock struct {
+	// Version is the format's, as written; empty where it has none.
+	Version string
+	// Entries are the packages that its tool would fetch, in the file's order.
+	Entries []Entry
+	// Bundled is how many packages come in another one's tarball.
+	Bundled int
+	// Roots are the package.json files that it was made from, as it has them; nil where it does not say.
+	Roots []Root
+	// Asked are the requirements that it has an answer to, as "name@range", where it does not say whose they are (yarn 1).
+	Asked map[string]bool
+}
+
+// Root is one package.json as a lock file has it.
+type Root struct {
+	// Dir is relative to the lock file's directory; "." is that directory itself.
+	Dir string
+	// Wants are the requirements by name, as package.json had them.
+	Wants map[string]string
+}
+
 // Entry is one package that a lock file pins.
 type Entry struct {
 	Ecosystem string
@@ -27,6 +49,10 @@ type Entry struct {
 	At Position
 	// IntegrityAt is the place of the integrity; the entry's place where there is none.
 	IntegrityAt Position
+	// Other is what would be fetched in its place, "evil@1.0.0", where address and entry disagree; empty where they agree.
+	Other string
+	// Own is true where Integrity is of what the tool makes of the package, and so is never that of another tool's file.
+	Own bool
 	// InstallScript is true when the lock file says that the package runs a script of its own when it is installed.
 	InstallScript bool
 }

@@ -68,11 +68,11 @@ func (j *job) judgeAddress() func(netip.Addr) error {
 func (j *job) input(plan *choose.Plan, seen *detect.Report) (decide.Input, error) {
 	in := decide.Input{Schema: decide.Schema, Scope: j.Scope, Network: decide.Network{Class: string(detect.Unknown)},
 		Run:     decide.Run{Front: j.Front.Name, Event: j.Front.Event, Base: j.baseSaid},
-		Sources: []decide.Source{}, Settings: []decide.Setting{}, Entries: []decide.Group{}}
+		Sources: []decide.Source{}, Settings: []decide.Setting{}, Entries: []decide.Group{}, Flagged: []decide.Flagged{}, Workflows: []decide.Action{}}
 	if seen != nil {
 		in.Network = decide.Network{Class: string(seen.Class), Intercepted: seen.Intercepted.Bool()}
 	}
-	for _, e := range j.systems {
+	for _, e := range slices.Concat(j.systems, j.others) {
 		var after *choose.Choice
 		if plan != nil {
 			for i := range plan.Choices {
@@ -96,7 +96,7 @@ func (j *job) originate(in *decide.Input) error {
 	if j.base == nil {
 		return nil
 	}
-	for _, e := range j.systems {
+	for _, e := range slices.Concat(j.systems, j.others) {
 		hosts, err := e.Hosts(j.base)
 		if err != nil {
 			return err
@@ -130,13 +130,11 @@ func (j *job) originate(in *decide.Input) error {
 				s.Origin = origin(hostPort(s.Place))
 			}
 		}
-		if e.Name == source.Go && in.Go != nil {
-			in.Go.Originate(func(key string, from *string) {
-				if *from == source.Checkout {
-					*from = origin(key)
-				}
-			})
-		}
+		in.Originate(e.Name, func(key string, from *string) {
+			if *from == source.Checkout {
+				*from = origin(key)
+			}
+		})
 	}
 	return nil
 }
@@ -199,7 +197,7 @@ func (j *job) resolve(ctx context.Context, sources []decide.Source) {
 // permitted asks the policies which of some sources they accept, by name or, where rows are given, by address.
 func (j *job) permitted(ctx context.Context, engine *decide.Engine, sources []source.Source, rows []detect.Row) (map[string]bool, error) {
 	in := decide.Input{Schema: decide.Schema, Scope: j.Scope, Network: decide.Network{Class: string(detect.Unknown)},
-		Run: decide.Run{Front: j.Front.Name, Event: j.Front.Event, Base: j.baseSaid}, Settings: []decide.Setting{}, Entries: []decide.Group{}}
+		Run: decide.Run{Front: j.Front.Name, Event: j.Front.Event, Base: j.baseSaid}, Settings: []decide.Setting{}, Entries: []decide.Group{}, Flagged: []decide.Flagged{}, Workflows: []decide.Action{}}
 	in.Sources = make([]decide.Source, 0, len(sources))
 	for i, s := range sources {
 		d := decide.Source{Place: decide.PlaceOf(s.URL), ID: s.ID, Ecosystem: s.Ecosystem, Role: s.Role, Origin: s.Origin, Via: "unknown",

@@ -19,8 +19,10 @@ import (
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/ecosystem"
+	"github.com/org/goproxy-action/internal/ecosystem/git"
 	"github.com/org/goproxy-action/internal/ecosystem/golang"
 	"github.com/org/goproxy-action/internal/ecosystem/npm"
+	"github.com/org/goproxy-action/internal/ecosystem/workflow"
 	"github.com/org/goproxy-action/internal/egress"
 	"github.com/org/goproxy-action/internal/front"
 	"github.com/org/goproxy-action/internal/lockfile"
@@ -76,6 +78,8 @@ type job struct {
 	waivers  decide.Waivers
 	proxies  detect.Settings
 	systems  []*ecosystem.Ecosystem
+	// others give facts and no sources.
+	others   []*ecosystem.Ecosystem
 	notes    []string
 	notAsked []string
 	Ask
@@ -384,7 +388,15 @@ func (j *job) read(all bool) error {
 			j.systems = slices.DeleteFunc(found, func(e *ecosystem.Ecosystem) bool { return !e.Installed })
 		}
 	}
-	for _, e := range j.systems {
+	j.others = nil
+	for _, open := range []func(ecosystem.Machine, *lockfile.Checkout) (*ecosystem.Ecosystem, error){git.New, workflow.New} {
+		e, err := open(ecosystem.Machine{Lookup: j.Lookup, Environ: j.Environ, OS: j.OS, RepoOnly: j.Scope == ScopeRepo}, j.checkout)
+		if err != nil {
+			return err
+		}
+		j.others = append(j.others, e)
+	}
+	for _, e := range slices.Concat(j.systems, j.others) {
 		j.notes = append(j.notes, e.Notes...)
 		for _, s := range append(append(slices.Clone(e.InForce), e.Catalogue...), e.SumDB...) {
 			if s.Origin == source.Checkout {

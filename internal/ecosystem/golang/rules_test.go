@@ -41,7 +41,7 @@ func judgedAt(t *testing.T, m ecosystem.Machine, co *lockfile.Checkout, base map
 		if err != nil {
 			t.Fatal(err)
 		}
-		in.Go.Originate(func(key string, origin *string) {
+		in.Originate(source.Go, func(key string, origin *string) {
 			*origin = source.Change
 			if known[key] {
 				*origin = source.Base

@@ -1,0 +1,231 @@
+package decide
+
+import "github.com/org/goproxy-action/internal/lockfile"
+
+// Kinds of Flagged.
+const (
+	// FlagOther is a package whose address, version or key fetches another one than the entry says.
+	FlagOther = "other"
+	// FlagClash is a version for which two entries hold different hashes.
+	FlagClash = "clash"
+	// FlagScript is a package that runs a script of its own when it is installed.
+	FlagScript = "script"
+	// FlagScope is a package with one of your own names that does not come from where those come from.
+	FlagScope = "scope"
+	// FlagLookalike is a package whose name can be taken for one of your own.
+	FlagLookalike = "lookalike"
+	// FlagYoung, FlagDeprecated and FlagRetracted are what the registry says of a version; FlagUnknown is a version of
+	// which it said nothing.
+	FlagYoung      = "young"
+	FlagDeprecated = "deprecated"
+	FlagRetracted  = "retracted"
+	FlagUnknown    = "unknown"
+)
+
+// Flagged is one package that something sets apart. All others are told by their group alone.
+type Flagged struct {
+	Ecosystem string `json:"ecosystem"`
+	// Name and Version are the package's, or the module's.
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Kind is other, clash, script, scope, lookalike, young, deprecated, retracted or unknown.
+	Kind string `json:"kind"`
+	// Detail says it in words that go on from the package's name: "is fetched as evil@1.0.0".
+	Detail string `json:"detail"`
+	// Listed is true for kind script where the configuration allows the script.
+	Listed bool `json:"listed"`
+	// ListSet is true for kind script where the configuration has such a list.
+	ListSet bool `json:"list_set"`
+	// Key is what it is found again by in another commit. Policies do not see it.
+	Key string `json:"-"`
+	// Origin is base, checkout or change.
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// NPM is what concerns the npm family beyond what its lock files pin.
+type NPM struct {
+	// Locks are the lock files.
+	Locks []Lock `json:"locks"`
+	// Drifts are requirements of package.json files that their lock file does not have.
+	Drifts []Drift `json:"drifts"`
+	// Overrides are what package.json and pnpm-workspace.yaml put in the place of packages.
+	Overrides []Override `json:"overrides"`
+	// Managers are the packageManager fields.
+	Managers []Manager `json:"managers"`
+	// Scripts are those of package.json files that an install runs.
+	Scripts []Script `json:"scripts"`
+}
+
+// Lock is one lock file.
+type Lock struct {
+	// Manager is npm, yarn, pnpm or bun.
+	Manager string `json:"manager"`
+	// Version is the format's, as written; empty where it has none.
+	Version string `json:"version"`
+	// Fault is why the file does not say enough to be judged by, in words; empty where it does.
+	Fault    string `json:"fault"`
+	Packages int    `json:"packages"`
+	// Bundled is how many packages come in another one's tarball.
+	Bundled int `json:"bundled"`
+	// Beside are lock files of other managers in the same directory.
+	Beside []string `json:"beside"`
+	// Key is the file with what it says. Policies do not see it.
+	Key string `json:"-"`
+	// Origin is base, checkout or change.
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Drift is one requirement of a package.json that the lock file does not have, or has otherwise.
+type Drift struct {
+	Name string `json:"name"`
+	// Wanted is what package.json says, Locked what the lock file has for it; empty where it has nothing.
+	Wanted string `json:"wanted"`
+	Locked string `json:"locked"`
+	// Lock is the lock file.
+	Lock   string `json:"lock"`
+	Key    string `json:"-"`
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Override is one entry of overrides, resolutions, pnpm.overrides or patchedDependencies, or a dependency, that names no
+// version but a place.
+type Override struct {
+	Place
+	// Setting is "overrides", "resolutions", "dependencies" or the like, Name the package or path of packages.
+	Setting string `json:"setting"`
+	Name    string `json:"name"`
+	// Kind is tarball, git, file, alias or invalid.
+	Kind   string `json:"kind"`
+	Key    string `json:"-"`
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Manager is one packageManager field, which corepack and the managers themselves download and run.
+type Manager struct {
+	// Name is npm, pnpm, yarn or bun, or what else stands there; Version is without the hash.
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Hash is the algorithm of the hash behind the version; empty where there is none.
+	Hash string `json:"hash"`
+	// Exact is true for a full version, false for a range or a tag.
+	Exact bool `json:"exact"`
+	// Place is set where an address stands in place of a version.
+	Place  *Place `json:"place,omitempty"`
+	Key    string `json:"-"`
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Script is one script of a package.json that an install of this repository runs.
+type Script struct {
+	// Name is preinstall, install, postinstall, prepare or the like.
+	Name string `json:"name"`
+	// Fault is what is wrong with its command, in words; empty where nothing was seen.
+	Fault  string `json:"fault"`
+	Key    string `json:"-"`
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Git is what git is told by the checkout.
+type Git struct {
+	// Submodules are those of .gitmodules.
+	Submodules []Submodule `json:"submodules"`
+}
+
+// Submodule is one entry of .gitmodules.
+type Submodule struct {
+	Place
+	Name string `json:"name"`
+	Path string `json:"path"`
+	// Relative is true for an address that is relative to that of the repository itself.
+	Relative bool `json:"relative"`
+	// Fault is what git would start, in words, or else why the entry is none that can be judged; empty where nothing is
+	// wrong.
+	Fault  string `json:"fault"`
+	Key    string `json:"-"`
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Action is one command of a workflow, a composite action or a pipeline that concerns where packages come from. What it
+// says was found by its looks alone.
+type Action struct {
+	// Kind is source (it changes where packages come from or what is checked), early (it installs before the gate in the
+	// same job), pipe (it runs what it downloads) or adhoc (it installs what no lock file pins).
+	Kind string `json:"kind"`
+	// Job is the job's name; empty in an action.
+	Job string `json:"job"`
+	// Command is the offending part on one line, redacted, at most 200 bytes.
+	Command string `json:"command"`
+	// Fault says it in words that go on from the command: "sets another npm registry".
+	Fault  string `json:"fault"`
+	Key    string `json:"-"`
+	Origin string `json:"origin"`
+	lockfile.Position
+}
+
+// Package is one locked package or required module. They are told only where a policy reads input.packages.
+type Package struct {
+	Ecosystem string `json:"ecosystem"`
+	Name      string `json:"name"`
+	Version   string `json:"version"`
+	// Purl is the package URL, "pkg:npm/%40scope/name@1.0.0".
+	Purl string `json:"purl"`
+	// Host is where the lock file says that it comes from; empty for the default registry, and for modules.
+	Host string `json:"host"`
+	// Kind is registry, tarball, git, file or invalid for a package, release, prerelease, pseudo or incompatible for a
+	// module.
+	Kind string `json:"kind"`
+	// Integrity is as that of a Group; empty for modules.
+	Integrity string `json:"integrity"`
+	Script    bool   `json:"script"`
+	lockfile.Position
+}
+
+// Originate lets tell set the origin of the facts of an ecosystem that the base commit may know already, by their keys.
+func (in *Input) Originate(ecosystem string, tell func(key string, origin *string)) {
+	for i := range in.Flagged {
+		if f := &in.Flagged[i]; f.Ecosystem == ecosystem {
+			tell(f.Key, &f.Origin)
+		}
+	}
+	if in.Go != nil && ecosystem == "go" {
+		in.Go.originate(tell)
+	}
+	if in.NPM != nil && ecosystem == "npm" {
+		in.NPM.originate(tell)
+	}
+	if in.Git != nil && ecosystem == "git" {
+		for i := range in.Git.Submodules {
+			tell(in.Git.Submodules[i].Key, &in.Git.Submodules[i].Origin)
+		}
+	}
+	for i := range in.Workflows {
+		if ecosystem == "workflow" {
+			tell(in.Workflows[i].Key, &in.Workflows[i].Origin)
+		}
+	}
+}
+
+func (n *NPM) originate(tell func(key string, origin *string)) {
+	for i := range n.Locks {
+		tell(n.Locks[i].Key, &n.Locks[i].Origin)
+	}
+	for i := range n.Drifts {
+		tell(n.Drifts[i].Key, &n.Drifts[i].Origin)
+	}
+	for i := range n.Overrides {
+		tell(n.Overrides[i].Key, &n.Overrides[i].Origin)
+	}
+	for i := range n.Managers {
+		tell(n.Managers[i].Key, &n.Managers[i].Origin)
+	}
+	for i := range n.Scripts {
+		tell(n.Scripts[i].Key, &n.Scripts[i].Origin)
+	}
+}
