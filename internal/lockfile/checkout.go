@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/source"
 )
 
 const (
@@ -26,8 +27,24 @@ const (
 	maxFiles = 20_000
 )
 
-// skipped directories hold what somebody else installed or what no tool reads as a module of this repository.
-var skipped = map[string]bool{"node_modules": true, "vendor": true, "testdata": true}
+// aside tells which directories hold what somebody else wrote or what no tool reads as a part of this repository. Their
+// files are not judged, and a note counts them. Of the hidden ones those are read that CI systems start from.
+func aside(name string) bool {
+	switch name {
+	case "vendor", "testdata":
+		return true
+	case ".github", ".gitlab", ".gitea", ".forgejo", ".circleci", ".buildkite", ".devcontainer", ".config", ".ci":
+		return false
+	}
+	return name[0] == '.' || name[0] == '_'
+}
+
+// foreign directories are what tools keep for themselves. Nobody commits them.
+var foreign = map[string]bool{"node_modules": true, ".git": true, ".hg": true, ".svn": true, ".jj": true, ".yarn": true, ".pnpm-store": true, ".npm": true,
+	".cache": true, ".venv": true, ".tox": true, ".terraform": true, ".next": true, ".nuxt": true, ".gradle": true}
+
+// maxAside bounds how many directories of those that are not judged are looked through for their number.
+const maxAside = 5_000
 
 // File is one file of the checkout as it was read.
 type File struct {
@@ -54,8 +71,8 @@ type Checkout struct {
 	Fence string
 }
 
-// Open opens dir and looks for files with the given base names in it, below hidden, vendored and test data directories
-// excepted. Where within is not empty and dir lies below it by name, no link on the way may lead out of within. A
+// Open opens dir and looks for files with the given base names in it. Those in hidden, vendored and test data directories
+// are only counted, except in hidden ones that CI systems start from. Where within is not empty and dir lies below it by name, no link on the way may lead out of within. A
 // missing directory, and one that is too large to look through, is a Problem of code Usage.
 func Open(dir, within string, names ...string) (*Checkout, error) {
 	abs, err := filepath.Abs(dir)
@@ -111,6 +128,7 @@ func (c *Checkout) walk(wanted map[string]bool) error {
 	}
 	seen := map[string]bool{".": true}
 	queue, links, dirs := []place{{".", 0}}, []place(nil), 0
+	var asides []string
 	for len(queue)+len(links) > 0 {
 		var p place
 		if len(queue) > 0 {
@@ -145,14 +163,17 @@ func (c *Checkout) walk(wanted map[string]bool) error {
 		for _, e := range entries {
 			name := e.Name()
 			next := place{path.Join(p.path, name), p.depth + 1}
-			hidden := strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || skipped[name]
 			switch {
 			case wanted[name] && !e.IsDir():
 				if len(c.files) >= maxFiles {
 					return problem.New(problem.Usage, c.dir, "check a smaller directory", "has more than %d files that package managers read", maxFiles)
 				}
 				c.files = append(c.files, next.path)
-			case hidden:
+			case foreign[name]:
+			case aside(name):
+				if e.IsDir() {
+					asides = append(asides, next.path)
+				}
 			case e.Type()&fs.ModeSymlink != 0:
 				links = append(links, next)
 			case e.IsDir() && next.depth > maxDepth:
@@ -163,7 +184,45 @@ func (c *Checkout) walk(wanted map[string]bool) error {
 			}
 		}
 	}
+	c.count(asides, wanted)
 	return nil
+}
+
+// count notes the files below some directories that are not judged.
+func (c *Checkout) count(dirs []string, wanted map[string]bool) {
+	var found []string
+	n := 0
+	for i := 0; i < len(dirs); i++ {
+		if i >= maxAside {
+			c.Notes = append(c.Notes, fmt.Sprintf("more than %d directories are hidden, vendored or of test data, and were not all looked through", maxAside))
+			break
+		}
+		d, err := c.root.Open(dirs[i])
+		if err != nil {
+			continue
+		}
+		entries, _ := d.ReadDir(maxListed)
+		d.Close()
+		for _, e := range entries {
+			switch name := path.Join(dirs[i], e.Name()); {
+			case e.IsDir() && !foreign[e.Name()] && strings.Count(name, "/") < maxDepth:
+				dirs = append(dirs, name)
+			case !e.IsDir() && wanted[e.Name()]:
+				if n++; len(found) < 3 || name < found[2] {
+					found = append(found, name)
+					slices.Sort(found)
+					found = found[:min(len(found), 3)]
+				}
+			}
+		}
+	}
+	if n > 0 {
+		more := ""
+		if n > len(found) {
+			more = fmt.Sprintf(" and %d more", n-len(found))
+		}
+		c.Notes = append(c.Notes, fmt.Sprintf("not judged, since in hidden, vendored or test data directories: %s%s", source.Plain(strings.Join(found, ", "), 300), more))
+	}
 }
 
 // Files are the paths of the files with that base name, the nearest to the root first.
@@ -299,6 +358,34 @@ func (c *Checkout) Linked(name string) bool {
 			return false
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Escapes tells whether a link on the way to name leads out of the checkout, or nowhere. The parts behind what is not there
+// have no links.
+func (c *Checkout) Escapes(name string) bool {
+	real, err := filepath.EvalSymlinks(c.dir)
+	if err != nil {
+		return true
+	}
+	parts := strings.Split(path.Clean(name), "/")
+	for i := range parts {
+		part := filepath.Join(c.dir, filepath.FromSlash(strings.Join(parts[:i+1], "/")))
+		info, err := os.Lstat(part)
+		if err != nil {
+			return !errors.Is(err, fs.ErrNotExist)
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			continue
+		}
+		target, err := filepath.EvalSymlinks(part)
+		if err != nil {
+			return true
+		}
+		if rel, err := filepath.Rel(real, target); err != nil || !filepath.IsLocal(rel) {
 			return true
 		}
 	}

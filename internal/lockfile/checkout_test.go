@@ -28,7 +28,7 @@ func tree(t *testing.T, files map[string]string) string {
 func TestWalk(t *testing.T) {
 	t.Parallel()
 	dir := tree(t, map[string]string{"go.mod": "", "b/go.mod": "", "a/x/go.mod": "", "vendor/x/go.mod": "", "node_modules/y/go.mod": "",
-		"testdata/go.mod": "", ".hidden/go.mod": "", "_old/go.mod": "", "a/other.txt": ""})
+		"testdata/go.mod": "", ".hidden/go.mod": "", "_old/go.mod": "", "a/other.txt": "", ".github/actions/a/go.mod": "", ".git/x/go.mod": ""})
 	if err := os.Symlink(dir, filepath.Join(dir, "loop")); err != nil {
 		t.Fatal(err)
 	}
@@ -37,11 +37,14 @@ func TestWalk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if diff := cmp.Diff([]string{"go.mod", "b/go.mod", "a/x/go.mod"}, c.Files("go.mod")); diff != "" {
+	if diff := cmp.Diff([]string{"go.mod", "b/go.mod", "a/x/go.mod", ".github/actions/a/go.mod"}, c.Files("go.mod")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"not judged, since in hidden, vendored or test data directories: .hidden/go.mod, _old/go.mod, testdata/go.mod and 1 more"}, c.Notes); diff != "" {
 		t.Error(diff)
 	}
 	base := c.At(map[string][]byte{"b/go.mod": nil, "c/go.mod": []byte("module c")})
-	if diff := cmp.Diff([]string{"go.mod", "c/go.mod", "a/x/go.mod"}, base.Files("go.mod")); diff != "" {
+	if diff := cmp.Diff([]string{"go.mod", "c/go.mod", "a/x/go.mod", ".github/actions/a/go.mod"}, base.Files("go.mod")); diff != "" {
 		t.Error(diff)
 	}
 	if f, err := base.Read("c/go.mod", 0); err != nil || string(f.Data) != "module c" {
@@ -49,7 +52,7 @@ func TestWalk(t *testing.T) {
 	}
 	names, err := c.List(".")
 	slices.Sort(names)
-	if diff := cmp.Diff([]string{".hidden/", "_old/", "a/", "b/", "go.mod", "loop", "node_modules/", "testdata/", "vendor/"}, names); err != nil || diff != "" {
+	if diff := cmp.Diff([]string{".git/", ".github/", ".hidden/", "_old/", "a/", "b/", "go.mod", "loop", "node_modules/", "testdata/", "vendor/"}, names); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	for _, name := range []string{"go.mod", "nowhere", "go.mod/x"} {
@@ -59,5 +62,27 @@ func TestWalk(t *testing.T) {
 	}
 	if _, err := base.Read("b/go.mod", 0); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("deleted at the base: %v", err)
+	}
+}
+
+// A link leads astray wherever it stands in a path; what is not there does not.
+func TestEscapes(t *testing.T) {
+	t.Parallel()
+	dir := tree(t, map[string]string{"go.mod": "", "a/x/go.mod": ""})
+	for name, target := range map[string]string{"in": "a", "out": t.TempDir(), "a/up": "../..", "nowhere": "gone", "loop": "loop", "here": "."} {
+		if err := os.Symlink(target, filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := Open(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for name, want := range map[string]bool{".": false, "a/x": false, "b/c": false, "in/x": false, "in/y/z": false, "here/here/a": false,
+		"out": true, "out/x": true, "a/up": true, "in/up/x": true, "nowhere": true, "loop/x": true} {
+		if got := c.Escapes(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

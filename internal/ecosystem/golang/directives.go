@@ -31,9 +31,14 @@ func (v *view) addDirectives(m *main) {
 
 // addUse takes in a use directive that leads out of the checkout.
 func (v *view) addUse(file lockfile.File, use *modfile.Use) {
-	if outside(file, use.Path) {
-		v.uses = append(v.uses, decide.Use{Target: use.Path, Key: useKey(file, use), Origin: source.Checkout, Position: position(file, use.Syntax.Start)})
+	key := useKey(file, use)
+	if !outside(file, use.Path) {
+		if !v.escapes(file, use.Path) {
+			return
+		}
+		key += linked
 	}
+	v.uses = append(v.uses, decide.Use{Target: use.Path, Key: key, Origin: source.Checkout, Position: position(file, use.Syntax.Start)})
 }
 
 func toolKey(file lockfile.File, t *modfile.Tool) string {

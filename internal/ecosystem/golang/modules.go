@@ -266,11 +266,23 @@ func syntaxProblem(file lockfile.File, err error) error {
 
 func (v *view) addReplaces(file lockfile.File, list []*modfile.Replace) {
 	for _, r := range list {
-		v.replaces = append(v.replaces, replacement(file, r))
+		d := replacement(file, r)
+		if d.Kind == "local" && !d.Outside && v.escapes(file, d.Target) {
+			d.Outside, d.Key = true, d.Key+linked
+		}
+		v.replaces = append(v.replaces, d)
 	}
 }
 
-// replacement is one replace directive. A local path is judged by its text alone; nothing is looked up.
+// linked ends the key of what a link leads out of the checkout: no commit knows what the link of today leads to.
+const linked = " through a link"
+
+// escapes tells whether a link on the way to a local path, which by its text lies in the checkout, leads out of it.
+func (v *view) escapes(file lockfile.File, local string) bool {
+	return v.co.Escapes(path.Join(path.Dir(file.Path), strings.ReplaceAll(local, `\`, "/")))
+}
+
+// replacement is one replace directive. A local path is judged by its text alone.
 func replacement(file lockfile.File, r *modfile.Replace) decide.Replace {
 	out := decide.Replace{Module: r.Old.Path, Version: r.Old.Version, Target: r.New.Path, TargetVersion: r.New.Version,
 		Kind: "module", Origin: source.Checkout, Position: lockfile.Position{File: file.Path}}

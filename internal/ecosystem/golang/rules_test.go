@@ -272,3 +272,27 @@ func TestBelow(t *testing.T) {
 		}
 	}
 }
+
+// A path that stays in the checkout by its text can leave it by a link.
+func TestLinksThatLeadOutside(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"go.work":  "go 1.26\nuse ./m\nuse ./out/w\nuse ./in\n",
+		"m/go.mod": "module a.test/m\nreplace a.test/x => ../out/x\nreplace a.test/y => ../in\nreplace a.test/z => ./not/there\n",
+	}
+	co := checkout(t, files)
+	for name, target := range map[string]string{"out": t.TempDir(), "in": "m"} {
+		if err := os.Symlink(target, filepath.Join(co.Dir(), name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for origin, base := range map[string]map[string]string{"warning": nil, "error": files} {
+		want := []string{
+			origin + " MOD001 go.work:3:1 ./out/w is used by the workspace, and lies outside the checkout",
+			origin + " MOD001 m/go.mod:2:1 a.test/x is replaced by ../out/x, which lies outside the checkout",
+		}
+		if diff := cmp.Diff(want, judgedAt(t, machine(t, nil), co, base, "MOD001")); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
