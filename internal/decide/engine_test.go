@@ -108,6 +108,10 @@ func ill() Input {
 		Debug:      []Debug{{Setting: "tls10server=1", Effect: "lets TLS servers accept TLS 1.0", Position: at("go.mod", 14, 1)}},
 		Vendor:     []Vendored{{Module: "a.test/v@v1.0.0", Fault: "is listed as explicit, and no go.mod requires it", Position: at("vendor/modules.txt", 1, 3)}},
 		Clashes:    []Clash{{Module: "a.test/r", Version: "v1.0.0", Other: "go.sum:1", Position: at("go.work.sum", 2, 17)}},
+		Log: &Log{Name: "sum.golang.org", Fork: "shows two trees", Lies: []string{}, Reason: "nobody was asked", Lines: LogLines{Total: 6, Private: 1, Unverified: 2},
+			Problems: []LogProblem{{Module: "a.test/r", Version: "v1.0.0", Status: "mismatch", Hash: "h1:a=", Log: "h1:b=", Position: at("go.sum", 3, 17)},
+				{Module: "a.test/s", Version: "v1.0.0", Status: "mismatch", Hash: "h1:a=", Log: "h1:b=", Position: at("go.work.sum", 3, 17)},
+				{Module: "a.test/t", Version: "v1.0.0", Status: "absent", Hash: "h1:a=", Position: at("go.sum", 4, 17)}}},
 	}
 	lock := func(id, url, kind, integrity, origin string, line int) Group {
 		return Group{Place: PlaceOf(url), ID: id, Ecosystem: "npm", Kind: kind, Integrity: integrity, Origin: origin, Count: 1,

@@ -169,6 +169,51 @@ type Action struct {
 	lockfile.Position
 }
 
+// Log is what the transparency log of the checksum database says of go.sum and go.work.sum.
+type Log struct {
+	// Name is the database's.
+	Name string `json:"name"`
+	// TreeSize is the number of records that the signed head has; 0 where there is no head.
+	TreeSize int `json:"tree_size"`
+	// Consistent tells whether that head continues the one that was remembered; nil where none was.
+	Consistent *bool `json:"consistent"`
+	// Fork says in words that the log shows different trees; empty where it does not.
+	Fork string `json:"fork"`
+	// Lies are answers that no honest log gives, in words.
+	Lies []string `json:"lies"`
+	// Stale says in words that no newer head was seen for too long; empty where one was.
+	Stale string `json:"stale"`
+	// Reason is why lines are unverified, that of the first.
+	Reason string `json:"reason"`
+	// Required is true where the configuration wants all lines proven.
+	Required bool         `json:"required"`
+	Lines    LogLines     `json:"lines"`
+	Problems []LogProblem `json:"problems"`
+}
+
+// LogLines are how many lines there are, and of which status.
+type LogLines struct {
+	Total      int `json:"total"`
+	Verified   int `json:"verified"`
+	Mismatch   int `json:"mismatch"`
+	Absent     int `json:"absent"`
+	Private    int `json:"private"`
+	Unverified int `json:"unverified"`
+}
+
+// LogProblem is a line that the log has otherwise or not at all.
+type LogProblem struct {
+	Module string `json:"module"`
+	// Version has "/go.mod" behind it where the hash is of the go.mod alone.
+	Version string `json:"version"`
+	// Status is mismatch or absent.
+	Status string `json:"status"`
+	// Hash is that of the line, Log that of the log; empty where it has none.
+	Hash string `json:"hash"`
+	Log  string `json:"log"`
+	lockfile.Position
+}
+
 // Package is one locked package or required module. They are told only where a policy reads input.packages.
 type Package struct {
 	Ecosystem string `json:"ecosystem"`

@@ -138,6 +138,8 @@ type Go struct {
 	Vendor []Vendored `json:"vendor"`
 	// Clashes are modules for which two go.sum or go.work.sum files hold different hashes.
 	Clashes []Clash `json:"clashes"`
+	// Log is what the transparency log says of the lines; nil where nobody compared them.
+	Log *Log `json:"log,omitempty"`
 }
 
 func (g *Go) originate(tell func(key string, origin *string)) {
