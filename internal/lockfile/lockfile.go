@@ -14,6 +14,8 @@ type Position struct {
 type Lock struct {
 	// Version is the format's, as written; empty where it has none.
 	Version string
+	// VersionAt is the place of Version; without a line where that has none.
+	VersionAt Position
 	// Entries are the packages that its tool would fetch, in the file's order.
 	Entries []Entry
 	// Bundled is how many packages come in another one's tarball.
@@ -28,7 +30,8 @@ type Lock struct {
 type Root struct {
 	// Dir is relative to the lock file's directory; "." is that directory itself.
 	Dir string
-	// Wants are the requirements by name, as package.json had them.
+	// Wants are the requirements by name, as package.json had them; of two kinds of dependencies that have one name it is
+	// the one that the tool takes. What yarn 2 and later note as "npm:^1.0.0" is without its "npm:".
 	Wants map[string]string
 }
 

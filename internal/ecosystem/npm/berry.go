@@ -20,12 +20,12 @@ func (l *yarnLock) berry(header string) {
 		l.fail("is of yarn 2 or later, and the comment above it says that it is of yarn 1")
 		return
 	}
-	b := &berryLock{yarnLock: l, resolutions: make(map[string]struct{}, cap(l.entries))}
+	b := &berryLock{yarnLock: l, resolutions: make(map[string]struct{}, cap(l.Entries))}
 	b.blockMapping(func(key string, at lockfile.Position) bool {
 		switch {
 		case key == "__metadata":
 			return b.metadata(at)
-		case b.version == "":
+		case b.Version == "":
 			return b.failAt(at, "names a package before __metadata")
 		}
 		return b.entry(key, at)
@@ -37,14 +37,14 @@ func (l *yarnLock) berry(header string) {
 
 type berryLock struct {
 	*yarnLock
-	// version is of the format, and cacheKey what checksums without a key of their own are for.
-	version, cacheKey string
+	// cacheKey is what checksums without a key of their own are for.
+	cacheKey string
 	// resolutions are those met.
 	resolutions map[string]struct{}
 }
 
 func (b *berryLock) metadata(at lockfile.Position) bool {
-	if b.version != "" {
+	if b.Version != "" {
 		return b.failAt(at, "holds the key %q twice", "__metadata")
 	}
 	var version, cacheKey field
@@ -68,7 +68,7 @@ func (b *berryLock) metadata(at lockfile.Position) bool {
 	default:
 		return b.failAt(version.at, "has version %s, and 4 to 10 can be read", source.Plain(version.text, 20))
 	}
-	b.version, b.cacheKey = version.text, cacheKey.text
+	b.Version, b.VersionAt, b.cacheKey = version.text, version.at, cacheKey.text
 	return true
 }
 
@@ -76,6 +76,10 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 	var version, resolution, checksum, conditions, link field
 	var once seen
 	before := len(b.asked)
+	var wanted *wants
+	if strings.Contains(key, "@workspace:") {
+		wanted = &wants{}
+	}
 	ok := b.object(func(k string, kat lockfile.Position) bool {
 		switch k {
 		case "version":
@@ -89,7 +93,11 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 		case "linkType":
 			return b.once(&once, seenLink, k, kat) && b.word(&link)
 		case "dependencies":
-			return b.once(&once, seenDependencies, k, kat) && b.dependencies()
+			return b.once(&once, seenDependencies, k, kat) && b.dependencies(wanted)
+		case "peerDependencies":
+			if wanted != nil {
+				return b.peers(wanted)
+			}
 		}
 		return b.skip()
 	})
@@ -124,6 +132,9 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 	var local bool
 	if local = !berryPlace(&e, name, reference, 0); local {
 		b.asked = b.asked[:before] // yarn reads them in the checkout
+		if dir, ok := strings.CutPrefix(reference, "workspace:"); ok && wanted != nil {
+			b.Roots = append(b.Roots, lockfile.Root{Dir: dir, Wants: wanted.merged()})
+		}
 		return true
 	}
 	if e.Fault == "" && stranger {
@@ -136,16 +147,29 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 		e.Integrity, e.IntegrityAt = b.integrity(checksum.text), checksum.at
 	}
 	e.Unpinned = checksum.text == "" && conditions.text != ""
-	b.entries = append(b.entries, e)
+	b.Entries = append(b.Entries, e)
 	return true
 }
 
-// dependencies notes those that name a place.
-func (b *berryLock) dependencies() bool {
+// peers are noted for a package.json of the checkout alone.
+func (b *berryLock) peers(wanted *wants) bool {
+	return b.object(func(name string, _ lockfile.Position) bool {
+		var peer field
+		ok := b.word(&peer)
+		wanted.add(wantKind("peerDependencies"), name, bareRange(peer.text))
+		return ok
+	})
+}
+
+// dependencies notes those that name a place, and in of all those of a package.json of the checkout.
+func (b *berryLock) dependencies(of *wants) bool {
 	return b.object(func(name string, _ lockfile.Position) bool {
 		var wanted field
 		if !b.word(&wanted) {
 			return false
+		}
+		if of != nil {
+			of.add(wantKind("dependencies"), name, bareRange(wanted.text))
 		}
 		if !hasAddress(wanted.text) {
 			return true

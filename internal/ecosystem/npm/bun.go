@@ -1,6 +1,7 @@
 package npm
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -11,7 +12,7 @@ import (
 	"github.com/org/goproxy-action/internal/source"
 )
 
-// ParseBun reads bun.lock of lockfileVersion 0 to 3 and returns every package that bun would fetch, in the file's order. A
+// ParseBun reads bun.lock of lockfileVersion 0 to 3. Its entries are the packages that bun would fetch, in the file's order. A
 // position is that of the opening quote of the address, of the text that holds it, of the integrity, or of the entry's
 // key. bun reads comments, too, and does not write them; they are refused.
 //
@@ -19,63 +20,60 @@ import (
 // rest: bun notes their integrity, too, and the file's word alone makes them bundled.
 //
 // The entries point into the file's data, which must not change any more. The error is a *problem.Problem of code Usage.
-func ParseBun(file lockfile.File) ([]lockfile.Entry, error) {
+func ParseBun(file lockfile.File) (lockfile.Lock, error) {
 	text := strings.TrimPrefix(unsafe.String(unsafe.SliceData(file.Data), len(file.Data)), "\ufeff") //nolint:gosec // the bytes are never written again
 	s := &scanner{text: text, file: file, manager: "bun", loose: true, line: 1}
-	entries := s.bunLock()
-	if s.err != nil {
-		return nil, s.err
-	}
-	return entries, nil
+	return s.result(s.bunLock())
 }
 
-func (s *scanner) bunLock() []lockfile.Entry {
-	var entries []lockfile.Entry
+func (s *scanner) bunLock() (l lockfile.Lock) {
 	var once seen
 	s.space()
 	ok := s.object(func(key string, at lockfile.Position) bool {
 		switch key {
 		case "lockfileVersion":
-			return s.once(&once, seenVersion, key, at) && s.bunVersion()
+			return s.once(&once, seenVersion, key, at) && s.version(&l, "0", "1", "2", "3")
+		case "workspaces":
+			return s.once(&once, seenWorkspaces, key, at) && s.object(func(dir string, _ lockfile.Position) bool { return s.bunRoot(&l, dir) })
 		case "packages":
 			if !s.once(&once, seenPackages, key, at) {
 				return false
 			}
 			// an entry takes some 200 bytes
-			entries = make([]lockfile.Entry, 0, len(s.text)/200+1)
+			l.Entries = make([]lockfile.Entry, 0, len(s.text)/200+1)
 			keys := make(map[string]struct{}, len(s.text)/200+1)
 			return s.object(func(key string, at lockfile.Position) bool {
 				if _, twice := keys[key]; twice {
 					return s.failAt(at, "names the package %q twice", source.Plain(key, 120))
 				}
 				keys[key] = struct{}{}
-				return s.bunEntry(&entries, at)
+				return s.bunEntry(&l, at)
 			})
 		}
 		return s.skip()
 	})
 	if !ok {
-		return nil
+		return l
 	}
 	if s.space(); s.i < len(s.text) {
 		s.unexpected("the end of the file")
 	} else if once&seenVersion == 0 {
 		s.fail("ends without a lockfileVersion")
 	}
-	return entries
+	return l
 }
 
-func (s *scanner) bunVersion() bool {
-	at, start := s.at(), s.i
-	if !s.skip() {
-		return false
-	}
-	switch v := s.text[start:s.i]; v {
-	case "0", "1", "2", "3":
-		return true
-	default:
-		return s.failAt(at, "has lockfileVersion %s, and 0 to 3 can be read", source.Plain(v, 20))
-	}
+// bunRoot reads one package.json as bun.lock has it.
+func (s *scanner) bunRoot(l *lockfile.Lock, dir string) bool {
+	var wanted wants
+	ok := s.object(func(key string, _ lockfile.Position) bool {
+		if wantKind(key) < 0 {
+			return s.skip()
+		}
+		return s.wants(&wanted, key)
+	})
+	l.Roots = append(l.Roots, lockfile.Root{Dir: cmp.Or(dir, "."), Wants: wanted.merged()})
+	return ok
 }
 
 // bunEntry reads one package, whose kind the first text decides:
@@ -84,7 +82,7 @@ func (s *scanner) bunVersion() bool {
 //	["name@https://… or ./file.tgz", {…}, "integrity"]
 //	["name@git+… or github:…", {…}, "commit", "integrity"]
 //	["name@link:…, workspace:…, file:… or root:", {…}]
-func (s *scanner) bunEntry(entries *[]lockfile.Entry, at lockfile.Position) bool {
+func (s *scanner) bunEntry(l *lockfile.Lock, at lockfile.Position) bool {
 	if s.packages++; s.packages > maxPackages {
 		return s.failAt(at, "names more than %d packages", maxPackages)
 	}
@@ -149,7 +147,7 @@ func (s *scanner) bunEntry(entries *[]lockfile.Entry, at lockfile.Position) bool
 	if integrity.text != "" {
 		e.Integrity, e.IntegrityAt = bunIntegrity(integrity.text), integrity.at
 	}
-	*entries = append(*entries, e)
+	l.Entries = append(l.Entries, e)
 	return true
 }
 

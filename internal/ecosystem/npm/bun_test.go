@@ -208,8 +208,8 @@ func BenchmarkParseBun(b *testing.B) {
 			b.SetBytes(int64(len(file.Data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if entries, err := ParseBun(file); err != nil || len(entries) != n {
-					b.Fatal(len(entries), err)
+				if l, err := ParseBun(file); err != nil || len(l.Entries) != n {
+					b.Fatal(len(l.Entries), err)
 				}
 			}
 		})

@@ -163,10 +163,10 @@ var plainPath = func() (t [256]bool) {
 }()
 
 // group gathers the entries of all files. The error is a *problem.Problem of code Usage.
-func group(entries [][]lockfile.Entry) ([]decide.Group, error) {
+func group(locks []lockFile) ([]decide.Group, error) {
 	g := grouping{index: map[groupKey]int{}, origins: map[string]origin{}}
-	for _, file := range entries {
-		for _, e := range file {
+	for _, l := range locks {
+		for _, e := range l.Entries {
 			if g.add(e); len(g.groups) > maxGroups {
 				return nil, problem.New(problem.Usage, fmt.Sprintf("%s:%d:%d", source.Plain(e.At.File, 200), e.At.Line, e.At.Column), lockHint,
 					"is where the lock files come to name more than %d places", maxGroups)

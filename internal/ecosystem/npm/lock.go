@@ -20,7 +20,7 @@ const maxDepth = 64
 // the largest file that is read has fewer.
 const maxPackages = 500_000
 
-// ParseLock reads package-lock.json or npm-shrinkwrap.json of lockfileVersion 1, 2 or 3 and returns every package that
+// ParseLock reads package-lock.json or npm-shrinkwrap.json of lockfileVersion 1, 2 or 3. Its entries are the packages that
 // npm would fetch, in the file's order. A position is that of the opening quote of the address, the integrity, or the
 // entry's key.
 //
@@ -29,15 +29,19 @@ const maxPackages = 500_000
 // the word of a file that may be hostile is no proof.
 //
 // The entries point into the file's data, which must not change any more. The error is a *problem.Problem of code Usage.
-func ParseLock(file lockfile.File) ([]lockfile.Entry, error) {
+func ParseLock(file lockfile.File) (lockfile.Lock, error) {
 	// a copy would cost a sixth of the time
 	text := strings.TrimPrefix(unsafe.String(unsafe.SliceData(file.Data), len(file.Data)), "\ufeff") //nolint:gosec // the bytes are never written again
 	s := &scanner{text: text, file: file, manager: "npm", line: 1}
-	entries := s.lock()
+	return s.result(s.lock())
+}
+
+// result is what was read, unless there was a fault.
+func (s *scanner) result(l lockfile.Lock) (lockfile.Lock, error) {
 	if s.err != nil {
-		return nil, s.err
+		return lockfile.Lock{}, s.err
 	}
-	return entries, nil
+	return l, nil
 }
 
 // scanner walks JSON once and keeps positions. It decodes nothing that no rule reads. After a fault err is set, and all
@@ -319,8 +323,7 @@ func (s *scanner) number() bool {
 }
 
 // lock reads the whole file. Of "packages" and "dependencies" npm looks at the latter only where the former is missing.
-func (s *scanner) lock() []lockfile.Entry {
-	var entries []lockfile.Entry
+func (s *scanner) lock() (l lockfile.Lock) {
 	var once seen
 	var packages bool
 	var dependencies mark
@@ -328,7 +331,7 @@ func (s *scanner) lock() []lockfile.Entry {
 	ok := s.object(func(key string, at lockfile.Position) bool {
 		switch key {
 		case "lockfileVersion":
-			return s.once(&once, seenVersion, key, at) && s.lockVersion()
+			return s.once(&once, seenVersion, key, at) && s.version(&l, "1", "2", "3")
 		case "packages":
 			if !s.once(&once, seenPackages, key, at) {
 				return false
@@ -338,14 +341,14 @@ func (s *scanner) lock() []lockfile.Entry {
 			}
 			packages = true
 			// an entry takes some 350 bytes
-			entries = make([]lockfile.Entry, 0, len(s.text)/256+1)
+			l.Entries = make([]lockfile.Entry, 0, len(s.text)/256+1)
 			keys := make(map[string]struct{}, len(s.text)/256+1)
 			return s.object(func(key string, at lockfile.Position) bool {
 				if _, twice := keys[key]; twice {
 					return s.failAt(at, "names the package %q twice", source.Plain(key, 120))
 				}
 				keys[key] = struct{}{}
-				return s.entry(&entries, key, at, false)
+				return s.entry(&l, key, at, false)
 			})
 		case "dependencies":
 			if !s.once(&once, seenDependencies, key, at) {
@@ -358,47 +361,45 @@ func (s *scanner) lock() []lockfile.Entry {
 		return s.skip()
 	})
 	if !ok {
-		return nil
+		return l
 	}
 	if s.space(); s.i < len(s.text) {
 		s.unexpected("the end of the file")
-		return nil
+		return l
 	}
 	if !packages && dependencies.line > 0 {
 		s.back(dependencies)
 		s.depth = 1
-		if !s.dependencies(&entries) {
-			return nil
+		if !s.dependencies(&l) {
+			return l
 		}
 		// a nested package was read before the one that holds it
-		slices.SortStableFunc(entries, func(a, b lockfile.Entry) int {
+		slices.SortStableFunc(l.Entries, func(a, b lockfile.Entry) int {
 			return cmp.Or(a.At.Line-b.At.Line, a.At.Column-b.At.Column)
 		})
 	}
-	return entries
+	return l
 }
 
-func (s *scanner) lockVersion() bool {
+// version reads the format's version, which has to be one of those that are known.
+func (s *scanner) version(l *lockfile.Lock, known ...string) bool {
 	at, start := s.at(), s.i
 	if !s.skip() {
 		return false
 	}
-	switch v := s.text[start:s.i]; v {
-	case "1", "2", "3":
-		return true
-	default:
-		return s.failAt(at, "has lockfileVersion %s, and 1, 2 and 3 can be read", source.Plain(v, 20))
-	}
+	l.Version, l.VersionAt = s.text[start:s.i], at
+	return slices.Contains(known, l.Version) ||
+		s.failAt(at, "has lockfileVersion %s, and %s to %s can be read", source.Plain(l.Version, 20), known[0], known[len(known)-1])
 }
 
-func (s *scanner) dependencies(entries *[]lockfile.Entry) bool {
+func (s *scanner) dependencies(l *lockfile.Lock) bool {
 	keys := map[string]struct{}{}
 	return s.object(func(key string, at lockfile.Position) bool {
 		if _, twice := keys[key]; twice {
 			return s.failAt(at, "names the package %q twice", source.Plain(key, 120))
 		}
 		keys[key] = struct{}{}
-		return s.entry(entries, key, at, true)
+		return s.entry(l, key, at, true)
 	})
 }
 
@@ -415,6 +416,8 @@ const (
 	seenBundled
 	seenDependencies
 	seenPackages
+	seenScript
+	seenWorkspaces
 )
 
 func (s *scanner) once(all *seen, key seen, name string, at lockfile.Position) bool {
@@ -447,7 +450,7 @@ func (s *scanner) field(f *field, key string) bool {
 	return ok
 }
 
-func (s *scanner) entry(entries *[]lockfile.Entry, key string, at lockfile.Position, v1 bool) bool {
+func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 bool) bool {
 	if s.peek() != '{' {
 		return s.unexpected("an object that describes a package")
 	}
@@ -456,9 +459,12 @@ func (s *scanner) entry(entries *[]lockfile.Entry, key string, at lockfile.Posit
 	}
 	var (
 		name, version, resolved, integrity, from field
-		link, bundled                            bool
+		link, bundled, script                    bool
 		once                                     seen
+		wanted                                   wants
 	)
+	inner := strings.LastIndex(key, "node_modules/")
+	root := !v1 && inner < 0
 	flag := func(to *bool) bool {
 		*to = s.peek() == 't'
 		return s.skip()
@@ -493,16 +499,28 @@ func (s *scanner) entry(entries *[]lockfile.Entry, key string, at lockfile.Posit
 					return false
 				}
 				if s.peek() == '{' {
-					return s.dependencies(entries)
+					return s.dependencies(l)
 				}
 			}
+			if root {
+				return s.wants(&wanted, k)
+			}
+		case "devDependencies", "optionalDependencies", "peerDependencies":
+			if root {
+				return s.wants(&wanted, k)
+			}
+		case "hasInstallScript":
+			return s.once(&once, seenScript, k, at) && flag(&script)
 		}
 		return s.skip()
 	})
 	if !ok {
 		return false
 	}
-	e := lockfile.Entry{Ecosystem: source.NPM, Version: version.text, Integrity: integrity.text, At: at, IntegrityAt: at}
+	if root {
+		l.Roots = append(l.Roots, lockfile.Root{Dir: cmp.Or(key, "."), Wants: wanted.merged()})
+	}
+	e := lockfile.Entry{Ecosystem: source.NPM, Version: version.text, Integrity: integrity.text, At: at, IntegrityAt: at, InstallScript: script}
 	if integrity.text != "" {
 		e.IntegrityAt = integrity.at
 	}
@@ -511,7 +529,7 @@ func (s *scanner) entry(entries *[]lockfile.Entry, key string, at lockfile.Posit
 		if e.At = at; url.text != "" {
 			e.At = url.at
 		}
-		*entries = append(*entries, e)
+		l.Entries = append(l.Entries, e)
 		return true
 	}
 	if v1 {
@@ -536,11 +554,11 @@ func (s *scanner) entry(entries *[]lockfile.Entry, key string, at lockfile.Posit
 		case integrity.text == "" && isSpec(fromSpec(from.text, key)):
 			return add(field{fromSpec(from.text, key), from.at})
 		case bundled:
+			l.Bundled++
 			return true
 		}
 		return add(field{})
 	}
-	inner := strings.LastIndex(key, "node_modules/")
 	e.Name = key
 	if inner >= 0 {
 		e.Name = key[inner+len("node_modules/"):]
@@ -553,7 +571,10 @@ func (s *scanner) entry(entries *[]lockfile.Entry, key string, at lockfile.Posit
 		return true
 	case resolved.text != "" && !(local && !strings.Contains(resolved.text, ":")):
 		return add(resolved)
-	case local, bundled && strings.Contains(key[:max(inner, 0)], "node_modules/"):
+	case local:
+		return true
+	case bundled && strings.Contains(key[:inner], "node_modules/"):
+		l.Bundled++
 		return true
 	case isSpec(e.Version): // npm asks for name@version, whatever the version is
 		return add(field{e.Version, version.at})

@@ -32,12 +32,12 @@ func brief(e lockfile.Entry) string {
 
 func parse(t *testing.T, text string) []string {
 	t.Helper()
-	entries, err := ParseLock(lockfile.File{Path: "package-lock.json", Data: []byte(text)})
+	l, err := ParseLock(lockfile.File{Path: "package-lock.json", Data: []byte(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := []string{}
-	for _, e := range entries {
+	for _, e := range l.Entries {
 		out = append(out, brief(e))
 	}
 	return out
@@ -176,7 +176,7 @@ func TestParseLockFaults(t *testing.T) {
 		"bad number":       {`{"a":01}`, `package-lock.json:1:7: holds '1' where "," or '}' must stand`},
 		"bad escape":       {`{"a":"\x"}`, `package-lock.json:1:8: holds the escape \x, which JSON does not have`},
 		"raw line end":     {"{\"a\":\"\n\"}", `package-lock.json:1:7: holds '\n' where the end of a string must stand`},
-		"wrong version":    {`{"lockfileVersion": 4}`, `package-lock.json:1:21: has lockfileVersion 4, and 1, 2 and 3 can be read`},
+		"wrong version":    {`{"lockfileVersion": 4}`, `package-lock.json:1:21: has lockfileVersion 4, and 1 to 3 can be read`},
 		"key twice":        {"{\"packages\":{\"node_modules/a\":{\"resolved\":\"https://a.test\",\n\"resolved\":\"https://b.test\"}}}", `package-lock.json:2:1: holds the key "resolved" twice`},
 		"hidden key twice": {`{"packages":{"node_modules/a":{"link":true,"l\u0069nk":false}}}`, `package-lock.json:1:44: holds the key "link" twice`},
 		"package twice":    {`{"packages":{"node_modules/a":{},"node_modules/a":{}}}`, `package-lock.json:1:34: names the package "node_modules/a" twice`},
@@ -250,7 +250,7 @@ func FuzzParseLock(f *testing.F) {
 	f.Add([]byte(`{"packages":{"node_modules/a":{"resolved":"\ud800","name":"a:b"}}}`))
 	f.Add([]byte(`{"dependencies":{"a":{"version":"file:x","dependencies":{"b":{"from":"b@u/b"}}}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, err := ParseLock(lockfile.File{Path: "package-lock.json", Data: data})
+		l, err := ParseLock(lockfile.File{Path: "package-lock.json", Data: data})
 		if err != nil {
 			var p *problem.Problem
 			if !errors.As(err, &p) || p.Code != problem.Usage {
@@ -258,17 +258,17 @@ func FuzzParseLock(f *testing.F) {
 			}
 			return
 		}
-		if len(entries) > len(data)/2 {
-			t.Fatalf("%d entries of %d bytes", len(entries), len(data))
+		if len(l.Entries) > len(data)/2 {
+			t.Fatalf("%d entries of %d bytes", len(l.Entries), len(data))
 		}
 		text := strings.TrimPrefix(string(data), "\ufeff")
 		lines := strings.Split(text, "\n")
-		for _, e := range entries {
+		for _, e := range l.Entries {
 			if row := lines[e.At.Line-1]; row[e.At.Column-1] != '"' {
 				t.Fatalf("%+v is at no string", e)
 			}
 		}
-		groups, err := group([][]lockfile.Entry{entries})
+		groups, err := group([]lockFile{{Lock: l}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,8 +278,8 @@ func FuzzParseLock(f *testing.F) {
 				t.Fatalf("%+v", g)
 			}
 		}
-		if count != len(entries) {
-			t.Fatalf("%d entries, %d in groups", len(entries), count)
+		if count != len(l.Entries) {
+			t.Fatalf("%d entries, %d in groups", len(l.Entries), count)
 		}
 	})
 }
@@ -314,8 +314,8 @@ func BenchmarkParseLock(b *testing.B) {
 			b.SetBytes(int64(len(file.Data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if entries, err := ParseLock(file); err != nil || len(entries) != n {
-					b.Fatal(len(entries), err)
+				if l, err := ParseLock(file); err != nil || len(l.Entries) != n {
+					b.Fatal(len(l.Entries), err)
 				}
 			}
 		})
@@ -323,13 +323,13 @@ func BenchmarkParseLock(b *testing.B) {
 }
 
 func BenchmarkGroup(b *testing.B) {
-	entries, err := ParseLock(lockfile.File{Path: "package-lock.json", Data: bigLock(10_000)})
+	l, err := ParseLock(lockfile.File{Path: "package-lock.json", Data: bigLock(10_000)})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if groups, err := group([][]lockfile.Entry{entries}); err != nil || len(groups) != 1 || groups[0].Kind != kindRegistry {
+		if groups, err := group([]lockFile{{Lock: l}}); err != nil || len(groups) != 1 || groups[0].Kind != kindRegistry {
 			b.Fatal(groups)
 		}
 	}

@@ -24,7 +24,14 @@ import (
 type format struct {
 	// name is the file's, manager the tool that writes it.
 	name, manager string
-	parse         func(lockfile.File) ([]lockfile.Entry, error)
+	parse         func(lockfile.File) (lockfile.Lock, error)
+}
+
+// lockFile is one lock file as it was read.
+type lockFile struct {
+	lockfile.Lock
+	// file is where it stands, manager the tool that it is of.
+	file, manager string
 }
 
 // formats are the lock files of npm and of those that stand in for it. Where package-lock.json and npm-shrinkwrap.json
@@ -62,6 +69,7 @@ type room struct {
 	values []value
 	// registry is the default registry in force; its text is empty where it is not known.
 	registry value
+	locks    []lockFile
 	groups   []decide.Group
 	inForce  []source.Source
 }
@@ -69,7 +77,7 @@ type room struct {
 // New reads the lock files and settings of the checkout and, unless m.RepoOnly, npm's settings on the machine. The error
 // joins a *problem.Problem for each file of the checkout that cannot be read or understood.
 func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, error) {
-	locks, files, errs := readLocks(co)
+	locks, errs := readLocks(co)
 	s := readSettings(m, co, true)
 	groups, err := group(locks)
 	if err != nil {
@@ -78,7 +86,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	if errs = append(errs, s.errs...); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	r := &room{m: m, co: co, official: OfficialRegistry(m, co.Fence), values: s.values, groups: groups}
+	r := &room{m: m, co: co, official: OfficialRegistry(m, co.Fence), values: s.values, locks: locks, groups: groups}
 	r.exe, _ = find(m, co.Fence)
 	r.rows = map[string]source.Source{}
 	for _, row := range append(Catalogue(), officialSource(r.official)) {
@@ -88,6 +96,10 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	}
 	r.findRegistry()
 
+	var files []string
+	for _, l := range locks {
+		files = append(files, l.file)
+	}
 	e := &ecosystem.Ecosystem{
 		Name: source.NPM, Installed: r.exe != "", Files: append(files, s.files...), Notes: s.notes,
 		Trusted: []string{"registry.yarnpkg.com"}, // yarn's own name for npm's registry, which it writes into lock files
@@ -96,7 +108,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 		Hosts: func(co *lockfile.Checkout) (map[string]bool, error) { return Hosts(co), nil },
 	}
 	for _, l := range locks {
-		e.Packages += len(l)
+		e.Packages += len(l.Entries)
 	}
 	if unread := unreadLocks(co); len(unread) > 0 {
 		e.Notes = append(e.Notes, unread...)
@@ -158,25 +170,25 @@ func officialSource(url string) source.Source {
 	return source.Source{ID: source.Official, Ecosystem: source.NPM, Role: source.Registry, URL: url, Origin: source.Builtin, Public: true}
 }
 
-func readLocks(co *lockfile.Checkout) (locks [][]lockfile.Entry, files []string, errs []error) {
+func readLocks(co *lockfile.Checkout) (locks []lockFile, errs []error) {
 	for _, format := range formats {
 		for _, name := range co.Files(format.name) {
 			file, err := co.Read(name, 0)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
-			var entries []lockfile.Entry
+			var read lockfile.Lock
 			if err == nil {
-				entries, err = format.parse(file)
+				read, err = format.parse(file)
 			}
 			if err != nil {
 				errs = append(errs, err)
 				continue
 			}
-			files, locks = append(files, name), append(locks, entries)
+			locks = append(locks, lockFile{read, name, format.manager})
 		}
 	}
-	return locks, files, errs
+	return locks, errs
 }
 
 // findRegistry takes the strongest value of "registry", else npm's own default.
@@ -280,7 +292,7 @@ func guarded(groups []decide.Group, locked bool) string {
 // in the checkout's files name. A file that cannot be understood is passed over.
 func Hosts(co *lockfile.Checkout) map[string]bool {
 	hosts := map[string]bool{}
-	locks, _, _ := readLocks(co)
+	locks, _ := readLocks(co)
 	groups, _ := group(locks)
 	for _, g := range groups {
 		if g.Host != "" {

@@ -9,40 +9,42 @@ import (
 	"github.com/org/goproxy-action/internal/source"
 )
 
-// ParsePNPM reads pnpm-lock.yaml of lockfileVersion 5, 6 or 9, as pnpm 3 to 12 write it, and returns every package that
-// pnpm would fetch, in the file's order. A position is that of the first byte of the address, the integrity, or the
+// ParsePNPM reads pnpm-lock.yaml of lockfileVersion 5, 6 or 9, as pnpm 3 to 12 write it. Its entries are the packages
+// that pnpm would fetch, in the file's order. A position is that of the first byte of the address, the integrity, or the
 // entry's key.
 //
 // pnpm 11 and later put what they need of themselves into a document of its own before the project's; both are read. Left
 // out are directories of the checkout. They are left out only as long as they name no address.
 //
 // The entries point into the file's data, which must not change any more. The error is a *problem.Problem of code Usage.
-func ParsePNPM(file lockfile.File) ([]lockfile.Entry, error) {
+func ParsePNPM(file lockfile.File) (lockfile.Lock, error) {
 	text := strings.TrimPrefix(unsafe.String(unsafe.SliceData(file.Data), len(file.Data)), "\ufeff") //nolint:gosec // the bytes are never written again
 	p := &pnpmLock{yaml: newYAML(file, text, "pnpm")}
 	// an entry takes 250 bytes, and with its snapshot 400
-	p.entries = make([]lockfile.Entry, 0, len(text)/300+1)
+	p.Entries = make([]lockfile.Entry, 0, len(text)/300+1)
 	marked := p.document()
 	p.read()
 	if p.document() && !marked {
 		p.fail(`begins a second YAML document, and the first does not begin with "---" as the one that pnpm writes for itself does`)
 	}
-	if p.indent >= 0 { // pnpm alone may be pinned
+	if p.indent >= 0 {
 		p.read()
+	} else if marked { // pnpm alone is pinned
+		p.Roots = nil
 	}
 	if p.document() {
 		p.fail("begins a third YAML document, and pnpm writes one for itself and one for the project")
 	}
 	if p.err != nil {
-		return nil, p.err
+		return lockfile.Lock{}, p.err
 	}
-	return p.entries, nil
+	return p.Lock, nil
 }
 
 // pnpmLock reads one document after the other.
 type pnpmLock struct {
 	*yaml
-	entries []lockfile.Entry
+	lockfile.Lock
 	// pinned and snapshots count what stands under "packages" and "snapshots".
 	pinned, snapshots int
 }
@@ -53,8 +55,10 @@ type pnpmLock struct {
 // a resolution counts in both.
 func (p *pnpmLock) read() {
 	var version field
-	var packages, snapshots bool
+	var packages, snapshots, importers bool
+	var project importer
 	before := p.pinned
+	p.Roots = nil
 	if p.err == nil && p.indent >= 0 {
 		p.blockMapping(func(key string, at lockfile.Position) bool {
 			switch key {
@@ -64,10 +68,21 @@ func (p *pnpmLock) read() {
 				return p.once(&packages, key, at) && p.packages(&p.pinned, false)
 			case "snapshots":
 				return p.once(&snapshots, key, at) && p.packages(&p.snapshots, true)
+			case "importers":
+				return p.once(&importers, key, at) && p.object(func(dir string, _ lockfile.Position) bool {
+					var project importer
+					ok := p.object(func(key string, _ lockfile.Position) bool { return p.importer(&project, key) })
+					p.root(dir, &project)
+					return ok
+				})
 			}
-			return p.skip()
+			return p.importer(&project, key)
 		})
 	}
+	if p.root(".", &project); importers {
+		p.Roots = p.Roots[:len(p.Roots)-1]
+	}
+	p.Version, p.VersionAt = version.text, version.at
 	switch {
 	case p.err != nil:
 	case version.text == "":
@@ -75,6 +90,62 @@ func (p *pnpmLock) read() {
 	case version.text[0] == '9' && !snapshots && p.pinned > before:
 		p.fail(`ends without the "snapshots" that lockfileVersion 9 has behind its "packages"`)
 	}
+}
+
+// importer is one package.json of the project. Before lockfileVersion 6 what it asks for stands apart.
+type importer struct {
+	wants wants
+	// found are its dependencies as the lock file names them.
+	found []dependency
+}
+
+// dependency is what the lock file has for the requirement of that name.
+type dependency struct {
+	name    string
+	version field
+}
+
+// importer reads one field of a package.json of the project, which stands at the top where there is but one.
+func (p *pnpmLock) importer(to *importer, key string) bool {
+	kind := wantKind(key)
+	if key == "specifiers" {
+		kind = wantKind("dependencies")
+	}
+	if kind < 0 {
+		return p.skip()
+	}
+	return p.object(func(name string, _ lockfile.Position) bool {
+		var wanted, version field
+		switch {
+		case key == "specifiers":
+			ok := p.word(&wanted)
+			to.wants.add(kind, name, wanted.text)
+			return ok
+		case p.i < p.eol && p.text[p.i] != '{':
+			ok := p.word(&version)
+			to.found = append(to.found, dependency{name, version})
+			return ok
+		}
+		ok := p.object(func(k string, _ lockfile.Position) bool {
+			switch k {
+			case "specifier":
+				return p.word(&wanted)
+			case "version":
+				return p.word(&version)
+			}
+			return p.skip()
+		})
+		if wanted.at.Line > 0 {
+			to.wants.add(kind, name, wanted.text)
+		}
+		to.found = append(to.found, dependency{name, version})
+		return ok
+	})
+}
+
+// root adds what was read of a package.json.
+func (p *pnpmLock) root(dir string, from *importer) {
+	p.Roots = append(p.Roots, lockfile.Root{Dir: dir, Wants: from.wants.merged()})
 }
 
 func (p *pnpmLock) once(found *bool, key string, at lockfile.Position) bool {
@@ -144,7 +215,7 @@ func (k *keys) add(key string) bool {
 func (p *pnpmLock) entry(key string, at lockfile.Position, snapshot bool) bool {
 	var name, version, build field
 	var resolved bool
-	start := len(p.entries)
+	start := len(p.Entries)
 	ok := p.object(func(k string, kat lockfile.Position) bool {
 		switch k {
 		case "resolution":
@@ -161,8 +232,8 @@ func (p *pnpmLock) entry(key string, at lockfile.Position, snapshot bool) bool {
 	if !ok || !resolved && !snapshot && !p.pin(key, at, &resolution{}) {
 		return false
 	}
-	for i := start; i < len(p.entries); i++ {
-		e := &p.entries[i]
+	for i := start; i < len(p.Entries); i++ {
+		e := &p.Entries[i]
 		e.Name, e.Version = pnpmName(key)
 		e.InstallScript = build.text == "true"
 		if name.text != "" {
@@ -236,14 +307,14 @@ func (p *pnpmLock) variants(key string, at lockfile.Position) bool {
 //
 // pnpm takes a tarball's address as it is, or relative to the registry; "registry" is what pnpm before 8 obeyed.
 func (p *pnpmLock) pin(key string, at lockfile.Position, r *resolution) bool {
-	before := len(p.entries)
+	before := len(p.Entries)
 	add := func(url string, urlAt lockfile.Position, integrity *field) *lockfile.Entry {
 		e := lockfile.Entry{Ecosystem: source.NPM, URL: url, At: urlAt, IntegrityAt: at}
 		if integrity.text != "" {
 			e.Integrity, e.IntegrityAt = integrity.text, integrity.at
 		}
-		p.entries = append(p.entries, e)
-		return &p.entries[len(p.entries)-1]
+		p.Entries = append(p.Entries, e)
+		return &p.Entries[len(p.Entries)-1]
 	}
 	name, version := pnpmName(key)
 	base, tarball := strings.TrimRight(r.registry.text, "/"), r.tarball.text
@@ -268,7 +339,7 @@ func (p *pnpmLock) pin(key string, at lockfile.Position, r *resolution) bool {
 	if strings.HasPrefix(r.kind.text, "custom:") {
 		add("", r.kind.at, &r.integrity).Fault = "code of the repository fetches what is of type " + source.Plain(r.kind.text, 80)
 	}
-	if len(p.entries) > before || r.kind.text != "" {
+	if len(p.Entries) > before || r.kind.text != "" {
 		return true
 	}
 	var spec string

@@ -24,16 +24,16 @@ func named(t testing.TB, path ...string) lockfile.File {
 	return lockfile.File{Path: path[len(path)-1], Data: data}
 }
 
-type parser = func(lockfile.File) ([]lockfile.Entry, error)
+type parser = func(lockfile.File) (lockfile.Lock, error)
 
 func briefs(t *testing.T, parse parser, text string) []string {
 	t.Helper()
-	entries, err := parse(lockfile.File{Path: "lock", Data: []byte(text)})
+	l, err := parse(lockfile.File{Path: "lock", Data: []byte(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := []string{}
-	for _, e := range entries {
+	for _, e := range l.Entries {
 		line := brief(e)
 		if e.InstallScript {
 			line += " script"
@@ -395,7 +395,7 @@ func FuzzParsePNPM(f *testing.F) {
 
 // wellFormed holds a parser to what is promised of all: its errors, how many entries there can be, and their places.
 func wellFormed(t *testing.T, parse parser, data []byte, plain bool) {
-	entries, err := parse(lockfile.File{Path: "lock", Data: data})
+	l, err := parse(lockfile.File{Path: "lock", Data: data})
 	if err != nil {
 		var p *problem.Problem
 		if !errors.As(err, &p) || p.Code != problem.Usage || p.Hint == "" {
@@ -403,18 +403,18 @@ func wellFormed(t *testing.T, parse parser, data []byte, plain bool) {
 		}
 		return
 	}
-	if len(entries) > len(data)/2 {
-		t.Fatalf("%d entries of %d bytes", len(entries), len(data))
+	if len(l.Entries) > len(data)/2 {
+		t.Fatalf("%d entries of %d bytes", len(l.Entries), len(data))
 	}
 	lines := strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n")
-	for _, e := range entries {
+	for _, e := range l.Entries {
 		for _, at := range []lockfile.Position{e.At, e.IntegrityAt} {
 			if c := lines[at.Line-1][at.Column-1]; c != '"' && (!plain || c == ' ' || c == '\r') {
 				t.Fatalf("%+v is at %q", e, c)
 			}
 		}
 	}
-	groups, err := group([][]lockfile.Entry{entries})
+	groups, err := group([]lockFile{{Lock: l}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -422,8 +422,8 @@ func wellFormed(t *testing.T, parse parser, data []byte, plain bool) {
 	for _, g := range groups {
 		count += g.Count
 	}
-	if count != len(entries) {
-		t.Fatalf("%d entries, %d in groups", len(entries), count)
+	if count != len(l.Entries) {
+		t.Fatalf("%d entries, %d in groups", len(l.Entries), count)
 	}
 }
 
@@ -447,8 +447,8 @@ func BenchmarkParsePNPM(b *testing.B) {
 			b.SetBytes(int64(len(file.Data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if entries, err := ParsePNPM(file); err != nil || len(entries) != n {
-					b.Fatal(len(entries), err)
+				if l, err := ParsePNPM(file); err != nil || len(l.Entries) != n {
+					b.Fatal(len(l.Entries), err)
 				}
 			}
 		})

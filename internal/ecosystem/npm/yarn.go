@@ -11,8 +11,8 @@ import (
 	"github.com/org/goproxy-action/internal/source"
 )
 
-// ParseYarn reads yarn.lock of yarn 1, and of yarn 2 to 4 (lockfile version 4 to 10), and returns every package that yarn
-// would fetch, in the file's order. A position is that of the first byte of the address, the integrity, or the entry's
+// ParseYarn reads yarn.lock of yarn 1, and of yarn 2 to 4 (lockfile version 4 to 10). Its entries are the packages that
+// yarn would fetch, in the file's order. A position is that of the first byte of the address, the integrity, or the entry's
 // key. What yarn does was read in yarn 1.22.22 and in @yarnpkg/core 4.9 and yarn 4.18.
 //
 // Yarn fetches from the addresses in the file as they are: yarn 1 puts its own registry in the place of npm's when it
@@ -22,11 +22,11 @@ import (
 //
 // Left out are directories of the checkout, as long as they name no address. The entries point into the file's data,
 // which must not change any more. The error is a *problem.Problem of code Usage.
-func ParseYarn(file lockfile.File) ([]lockfile.Entry, error) {
+func ParseYarn(file lockfile.File) (lockfile.Lock, error) {
 	text := strings.TrimPrefix(unsafe.String(unsafe.SliceData(file.Data), len(file.Data)), "\ufeff") //nolint:gosec // the bytes are never written again
 	y := newYAML(file, text, "yarn")
 	// an entry takes 300 bytes
-	l := &yarnLock{yaml: y, entries: make([]lockfile.Entry, 0, len(text)/256+1), keys: make(map[string]struct{}, len(text)/256+1)}
+	l := &yarnLock{yaml: y, Lock: lockfile.Lock{Entries: make([]lockfile.Entry, 0, len(text)/256+1)}, keys: make(map[string]bool, len(text)/256+1)}
 	if y.err == nil && y.indent >= 0 {
 		if strings.HasPrefix(text[y.i:y.eol], "__metadata") || strings.HasPrefix(text[y.i:y.eol], `"__metadata"`) {
 			l.berry(text[:y.i])
@@ -38,17 +38,18 @@ func ParseYarn(file lockfile.File) ([]lockfile.Entry, error) {
 		y.unexpected("the next entry")
 	}
 	if y.err != nil {
-		return nil, y.err
+		return lockfile.Lock{}, y.err
 	}
-	return l.done(), nil
+	l.done()
+	return l.Lock, nil
 }
 
 // yarnLock gathers what a yarn.lock of either kind pins.
 type yarnLock struct {
 	*yaml
-	entries []lockfile.Entry
+	lockfile.Lock
 	// keys are the patterns that have an entry: name@range.
-	keys map[string]struct{}
+	keys map[string]bool
 	// asked are dependencies that name a place, and their patterns.
 	asked []asked
 	// pins counts patterns and asked.
@@ -72,7 +73,7 @@ func (l *yarnLock) count(at lockfile.Position) bool {
 // key notes a pattern. Of two entries for one pattern yarn takes the last, and people see the first.
 func (l *yarnLock) key(pattern string, at lockfile.Position) bool {
 	before := len(l.keys)
-	if l.keys[pattern] = struct{}{}; len(l.keys) == before { // one look-up in place of two
+	if l.keys[pattern] = true; len(l.keys) == before { // one look-up in place of two
 		return l.failAt(at, "names the package %q twice", source.Plain(source.Redact(pattern), 120))
 	}
 	return l.count(at)
@@ -87,17 +88,16 @@ func (l *yarnLock) ask(name, version, url string, at lockfile.Position) bool {
 
 // done adds the dependencies that name a place and have no entry: yarn 1 fetches them even with --frozen-lockfile, and
 // yarn 4 downloads them before it finds out that --immutable forbids it.
-func (l *yarnLock) done() []lockfile.Entry {
-	before := len(l.entries)
+func (l *yarnLock) done() {
+	before := len(l.Entries)
 	for _, a := range l.asked {
-		if _, locked := l.keys[a.pattern]; !locked {
-			l.entries = append(l.entries, a.entry)
+		if !l.keys[a.pattern] {
+			l.Entries = append(l.Entries, a.entry)
 		}
 	}
-	if len(l.entries) > before {
-		slices.SortStableFunc(l.entries, func(a, b lockfile.Entry) int { return a.At.Line - b.At.Line })
+	if len(l.Entries) > before {
+		slices.SortStableFunc(l.Entries, func(a, b lockfile.Entry) int { return a.At.Line - b.At.Line })
 	}
-	return l.entries
 }
 
 // unreadable stands for an integrity that yarn can not compare with anything.
@@ -160,9 +160,10 @@ func cloned(address string) string {
 // a block of the same indented by four. Yarn's own reader takes a good deal more (two values on a line, "name: value",
 // a line of spaces within an entry), and where it fails yarn reads the file as YAML; so anything else is refused.
 func (l *yarnLock) classic(header string) {
-	if v := classicVersion(header); v != "" && v != "1" {
-		l.fail("begins a yarn lockfile of version %s, and version 1 can be read in this form", source.Plain(v, 20))
+	if l.Version = classicVersion(header); l.Version != "" && l.Version != "1" {
+		l.fail("begins a yarn lockfile of version %s, and version 1 can be read in this form", source.Plain(l.Version, 20))
 	}
+	l.Asked = l.keys
 	for l.err == nil && l.indent >= 0 {
 		if l.indent > 0 {
 			l.fail("is indented, and no entry is open")
@@ -459,7 +460,7 @@ func splitPattern(pattern string) (name, wanted string) {
 //
 // Without "resolved" yarn 1 asks for the pattern again, takes what it gets, and looks at no integrity of the file's.
 func (l *yarnLock) classicPackage(at lockfile.Position, patterns []string, version, resolved, integrity, alias field) bool {
-	start := len(l.entries)
+	start := len(l.Entries)
 	for _, pattern := range patterns {
 		name, wanted := classicPattern(pattern)
 		if name == "" {
@@ -474,8 +475,8 @@ func (l *yarnLock) classicPackage(at lockfile.Position, patterns []string, versi
 		} else if !classicResolved(&e, kind, resolved, integrity) {
 			continue
 		}
-		if n := len(l.entries); n == start || name != l.entries[n-1].Name || e.URL != l.entries[n-1].URL {
-			l.entries = append(l.entries, e)
+		if n := len(l.Entries); n == start || name != l.Entries[n-1].Name || e.URL != l.Entries[n-1].URL {
+			l.Entries = append(l.Entries, e)
 		}
 	}
 	return true

@@ -16,11 +16,11 @@ import (
 
 func parseYarn(t *testing.T, text string) []lockfile.Entry {
 	t.Helper()
-	entries, err := ParseYarn(lockfile.File{Path: "yarn.lock", Data: []byte(text)})
+	l, err := ParseYarn(lockfile.File{Path: "yarn.lock", Data: []byte(text)})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	return entries
+	return l.Entries
 }
 
 func yarnLines(entries []lockfile.Entry) []string {
@@ -113,7 +113,7 @@ const (
 // kinds are the groups that entries come to, in one line each: the kind, the place, the integrity, and the first subject.
 func kinds(t *testing.T, entries []lockfile.Entry) []string {
 	t.Helper()
-	groups, err := group([][]lockfile.Entry{entries})
+	groups, err := group([]lockFile{{Lock: lockfile.Lock{Entries: entries}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func FuzzParseYarn(f *testing.F) {
 	f.Add([]byte(berryLockOf("a@npm:b@1, @", "@a/b@patch:a@npm%3A1#p::x", "  checksum: /\n  dependencies:\n    b: \"x:y\"\n")))
 	f.Add([]byte(berryLockOf("a", "a@npm:1.0.0::__archiveUrl=%2", "  conditions: x\n")))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, err := ParseYarn(lockfile.File{Path: "yarn.lock", Data: data})
+		l, err := ParseYarn(lockfile.File{Path: "yarn.lock", Data: data})
 		if err != nil {
 			var p *problem.Problem
 			if !errors.As(err, &p) || p.Code != problem.Usage {
@@ -417,18 +417,18 @@ func FuzzParseYarn(f *testing.F) {
 			}
 			return
 		}
-		if len(entries) > len(data)/2 {
-			t.Fatalf("%d entries of %d bytes", len(entries), len(data))
+		if len(l.Entries) > len(data)/2 {
+			t.Fatalf("%d entries of %d bytes", len(l.Entries), len(data))
 		}
 		lines := strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n")
-		for _, e := range entries {
+		for _, e := range l.Entries {
 			for _, at := range []lockfile.Position{e.At, e.IntegrityAt} {
 				if at.Line < 1 || at.Line > len(lines) || at.Column < 1 || at.Column > len(lines[at.Line-1]) {
 					t.Fatalf("%+v is at no text", e)
 				}
 			}
 		}
-		groups, err := group([][]lockfile.Entry{entries})
+		groups, err := group([]lockFile{{Lock: l}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -438,8 +438,8 @@ func FuzzParseYarn(f *testing.F) {
 				t.Fatalf("%+v", g)
 			}
 		}
-		if count != len(entries) {
-			t.Fatalf("%d entries, %d in groups", len(entries), count)
+		if count != len(l.Entries) {
+			t.Fatalf("%d entries, %d in groups", len(l.Entries), count)
 		}
 	})
 }
@@ -471,8 +471,8 @@ func BenchmarkParseYarn(b *testing.B) {
 				b.SetBytes(int64(len(file.Data)))
 				b.ReportAllocs()
 				for b.Loop() {
-					if entries, err := ParseYarn(file); err != nil || len(entries) != n {
-						b.Fatal(len(entries), err)
+					if l, err := ParseYarn(file); err != nil || len(l.Entries) != n {
+						b.Fatal(len(l.Entries), err)
 					}
 				}
 			})
