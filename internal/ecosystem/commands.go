@@ -35,6 +35,8 @@ type Command struct {
 	// Addresses are those that it names, raw but without userinfo. A command of kind CommandSource that has some is as
 	// good as they are.
 	Addresses []string
+	// Unchecked is true for a command of kind CommandSource after which something is believed that nothing has verified.
+	Unchecked bool
 	// Offset is where the offending part begins, in bytes.
 	Offset int
 	// Text is the offending part on one line. It is put together from what is told of it, holds no secret, and is short.
@@ -423,6 +425,9 @@ func variable(name, value string) (Command, bool) {
 		return Command{}, false
 	}
 	is := func(eco, fault string) (Command, bool) { return Command{Ecosystem: eco, Fault: fault}, true }
+	unchecked := func(eco, fault string) (Command, bool) {
+		return Command{Ecosystem: eco, Fault: fault, Unchecked: true}, true
+	}
 	none := Command{}
 	switch upper := strings.ToUpper(name); upper {
 	case "GOPROXY":
@@ -430,21 +435,21 @@ func variable(name, value string) (Command, bool) {
 	case "GOSUMDB":
 		switch value {
 		case "off":
-			return is(source.Go, "switches the checksum database off")
+			return unchecked(source.Go, "switches the checksum database off")
 		case "sum.golang.org", "sum.golang.google.cn":
 			return none, false
 		}
-		return is(source.Go, "names another checksum database")
+		return unchecked(source.Go, "names another checksum database")
 	case "GONOSUMDB", "GOPRIVATE":
 		if public(value) {
-			return is(source.Go, "takes public modules out of the checksum database's reach")
+			return unchecked(source.Go, "takes public modules out of the checksum database's reach")
 		}
 	case "GONOPROXY":
 		if public(value) {
 			return is(source.Go, "lets go fetch public modules from version control hosts")
 		}
 	case "GOINSECURE":
-		return is(source.Go, "lets go fetch modules without TLS verification")
+		return unchecked(source.Go, "lets go fetch modules without TLS verification")
 	case "GO111MODULE":
 		if value == "off" {
 			return is(source.Go, "switches modules off, and with them go.sum")
@@ -453,7 +458,7 @@ func variable(name, value string) (Command, bool) {
 		for flag := range strings.FieldsSeq(strings.Trim(value, `"'`)) {
 			switch flag, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "="); {
 			case flag == "insecure":
-				return is(source.Go, "switches go's verification off")
+				return unchecked(source.Go, "switches go's verification off")
 			case flag == "mod" && strings.Contains(value, "=mod"):
 				return is(source.Go, "lets go commands change go.mod and go.sum")
 			case flag == "modfile" || flag == "overlay" || flag == "toolexec" || flag == "exec":
@@ -464,19 +469,19 @@ func variable(name, value string) (Command, bool) {
 		return named(Command{Ecosystem: source.NPM, Fault: "sets another npm registry"}, value), true
 	case "NPM_CONFIG_STRICT_SSL", "PNPM_CONFIG_STRICT_SSL", "YARN_STRICT_SSL", "YARN_ENABLE_STRICT_SSL":
 		if isOff(value) {
-			return is(source.NPM, "switches TLS verification off")
+			return unchecked(source.NPM, "switches TLS verification off")
 		}
 	case "NODE_TLS_REJECT_UNAUTHORIZED":
 		if value == "0" {
-			return is(source.NPM, "switches TLS verification off in all of Node")
+			return unchecked(source.NPM, "switches TLS verification off in all of Node")
 		}
 	case "COREPACK_INTEGRITY_KEYS":
 		if value == "0" {
-			return is(source.NPM, "lets corepack run package managers without a signature")
+			return unchecked(source.NPM, "lets corepack run package managers without a signature")
 		}
 	case "YARN_CHECKSUM_BEHAVIOR":
 		if value != "throw" {
-			return is(source.NPM, "lets yarn take packages that do not have their checksum")
+			return unchecked(source.NPM, "lets yarn take packages that do not have their checksum")
 		}
 	case "YARN_ENABLE_IMMUTABLE_INSTALLS":
 		if isOff(value) {
@@ -485,9 +490,9 @@ func variable(name, value string) (Command, bool) {
 	case "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL":
 		return named(Command{Ecosystem: Pip, Fault: "names another index of Python packages"}, strings.Fields(value)...), true
 	case "PIP_TRUSTED_HOST", "UV_INSECURE_HOST":
-		return is(Pip, "lets pip fetch packages without TLS verification")
+		return unchecked(Pip, "lets pip fetch packages without TLS verification")
 	case "GIT_SSL_NO_VERIFY":
-		return is(source.Git, "switches TLS verification off")
+		return unchecked(source.Git, "switches TLS verification off")
 	}
 	return none, false
 }
@@ -564,11 +569,11 @@ func (j *judge) setting(command, key, value string, w shellWord) {
 		c.Fault = "sets another npm registry"
 		c = named(c, value)
 	case (key == "strict-ssl" || key == "enableStrictSsl") && isOff(value):
-		c.Fault = "switches TLS verification off"
+		c.Fault, c.Unchecked = "switches TLS verification off", true
 	case key == "unsafeHttpWhitelist":
-		c.Fault = "lets packages be fetched over plain http"
+		c.Fault, c.Unchecked = "lets packages be fetched over plain http", true
 	case key == "checksumBehavior" && value != "throw":
-		c.Fault = "lets yarn take packages that do not have their checksum"
+		c.Fault, c.Unchecked = "lets yarn take packages that do not have their checksum", true
 	case key == "enableImmutableInstalls" && isOff(value):
 		c.Fault = "lets yarn change its lock file"
 	case slices.Contains([]string{"proxy", "https-proxy", "cafile", "ca", "httpProxy", "httpsProxy", "httpsCaFilePath"}, key):
@@ -700,7 +705,7 @@ func (j *judge) golang(args []shellWord) {
 	for _, o := range opts {
 		switch name := strings.TrimLeft(o[0].text, "-"); {
 		case name == "insecure":
-			j.tell(Command{Kind: CommandSource, Ecosystem: source.Go, Fault: "switches go's verification off", Text: "go " + shown(sub) + " -insecure"}, o[0])
+			j.tell(Command{Kind: CommandSource, Ecosystem: source.Go, Fault: "switches go's verification off", Unchecked: true, Text: "go " + shown(sub) + " -insecure"}, o[0])
 		case sub == "env" && name == "w":
 			for _, w := range rest {
 				if name, value, ok := strings.Cut(w.text, "="); ok {
@@ -762,7 +767,7 @@ func (j *judge) gitSetting(command, key, value string, w shellWord) {
 		here, _ := gitHost(value)
 		switch plain := strings.HasPrefix(to, "http:") || strings.HasPrefix(to, "git:"); {
 		case plain:
-			c.Fault = "sends git over an unencrypted connection"
+			c.Fault, c.Unchecked = "sends git over an unencrypted connection", true
 		case known && there == here, there == "" && !dynamic(to): // another way to the same host
 			return
 		case known:
@@ -772,7 +777,7 @@ func (j *judge) gitSetting(command, key, value string, w shellWord) {
 		}
 		c.Text = shown(command + url + there + ".insteadOf " + here)
 	case ends(verify) && strings.EqualFold(key[:5], "http.") && isOff(value), strings.EqualFold(key, "http.sslVerify") && isOff(value):
-		c.Fault, c.Text = "switches TLS verification off", shown(command+key+" "+value)
+		c.Fault, c.Unchecked, c.Text = "switches TLS verification off", true, shown(command+key+" "+value)
 	default:
 		return
 	}
@@ -817,7 +822,7 @@ func (j *judge) pip(tool string, args []shellWord) {
 	}
 	command := strings.TrimSpace(tool+" "+source.Plain(sub, 40)) + " "
 	tell := func(w shellWord, text, fault string, values ...string) {
-		c := Command{Kind: CommandSource, Ecosystem: Pip, Fault: fault, Text: shown(text)}
+		c := Command{Kind: CommandSource, Ecosystem: Pip, Fault: fault, Unchecked: len(values) == 0, Text: shown(text)}
 		if len(values) > 0 {
 			c = named(c, values...)
 		}
