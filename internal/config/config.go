@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -57,6 +58,11 @@ type Config struct {
 	// ModuleHosts are hosts as in Trusted, and ModulePrefixes patterns as in GOPRIVATE, that module paths may begin with;
 	// not Given means any.
 	ModuleHosts, ModulePrefixes Value[[]string]
+	// Releases is ReleasesOff, ReleasesChanged or ReleasesAll.
+	Releases Value[string]
+	// Age is how old versions have to be, and AgeExclude the patterns of those that need not (see AnyAge).
+	Age        map[string]Value[time.Duration]
+	AgeExclude Value[[]string]
 	// Policies are directories, .rego files and bundles in the checkout, with slashes; not Given means PolicyDir where it
 	// is there.
 	Policies Value[[]string]
@@ -80,6 +86,7 @@ func defaults() Config {
 		Tools:     Value[[]string]{nil, Default},
 		Direct:    Value[bool]{true, Default},
 
+		Releases:       Value[string]{ReleasesChanged, Default},
 		RequireAddress: Value[bool]{false, Default},
 		WaiverDays:     Value[int]{180, Default},
 	}

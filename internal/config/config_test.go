@@ -55,6 +55,8 @@ proxy:
   no-proxy: [.corp.example, 10.0.0.0/8]
 severity: {GO001: off, LCK003: error}
 waivers: {max-days: 90}
+releases: all
+age: {go: 3d, exclude: [a.example]}
 `)
 	at := func(line int) string { return fmt.Sprintf("%s:%d", File, line) }
 	want := Config{
@@ -74,6 +76,7 @@ waivers: {max-days: 90}
 		NoProxy:    Value[[]string]{[]string{".corp.example", "10.0.0.0/8"}, at(20)},
 		Severity:   map[string]Value[string]{"GO001": {"off", at(21)}, "LCK003": {"error", at(21)}},
 		WaiverDays: Value[int]{90, at(22)},
+		Releases:   Value[string]{ReleasesAll, at(23)}, Age: map[string]Value[time.Duration]{source.Go: {72 * time.Hour, at(24)}}, AgeExclude: Value[[]string]{[]string{"a.example"}, at(24)},
 	}
 	if d := cmp.Diff(want, got, prefixes); d != "" {
 		t.Error(d)
@@ -172,13 +175,13 @@ func TestBadFile(t *testing.T) {
 		{"twice", "mode: audit\nmode: enforce\n", `2:1: "mode" is written twice, first in line 1; keep one
 >  2 | mode: …
        ^`},
-		{"unknown", "mode: audit\ntoken: hunter2\n", `2:1: "token" is no key of this file; allowed: mode, probe, tools, proxy, official, sources, trusted, direct, checksum-database, modules, policies, policy-key, severity, waivers
+		{"unknown", "mode: audit\ntoken: hunter2\n", `2:1: "token" is no key of this file; allowed: mode, probe, tools, proxy, official, sources, trusted, direct, checksum-database, modules, releases, age, policies, policy-key, severity, waivers
 >  2 | token: ***
        ^`},
 		{"unknown below", "trusted:\n  hosts: hunter2\n", `2:3: "hosts" is no key of trusted; allowed: go, npm, addresses, require-address
 >  2 |   hosts: …
          ^`},
-		{"path as a key", "proxy.https: hunter2\n", `1:1: "proxy.https" is no key of this file; allowed: mode, probe, tools, proxy, official, sources, trusted, direct, checksum-database, modules, policies, policy-key, severity, waivers
+		{"path as a key", "proxy.https: hunter2\n", `1:1: "proxy.https" is no key of this file; allowed: mode, probe, tools, proxy, official, sources, trusted, direct, checksum-database, modules, releases, age, policies, policy-key, severity, waivers
 >  1 | proxy.https: …
        ^`},
 		{"no mapping", "- a\n", "1:1: the file is a list, not a mapping; write `key: value` lines below it\n>  1 | - a\n       ^"},

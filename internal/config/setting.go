@@ -80,9 +80,15 @@ const (
 	ProbeAll  = "all"
 	ProbeNone = "none"
 
+	ReleasesOff     = "off"
+	ReleasesChanged = "changed"
+	ReleasesAll     = "all"
+
 	allow = "allow"
 	deny  = "deny"
 )
+
+var releases = []string{ReleasesOff, ReleasesChanged, ReleasesAll} // the strictest last
 
 var severities = []string{"off", "note", "warning", "error"} // the gravest last
 
@@ -157,6 +163,15 @@ func Settings() []Setting {
 		{Name: "modules.prefixes", YAML: "modules.prefixes", Kind: List, Default: "any path", Example: "[github.com/corp, golang.org/x]",
 			Doc: "The only paths that required Go modules may have, as in GOPRIVATE: each part may hold * and ?, and takes in all paths below it.",
 			set: setModulePrefixes},
+		{Name: "releases", YAML: "releases", Default: ReleasesChanged, Allowed: releases, Example: ReleasesAll,
+			Doc: "Of which versions the sources are asked what they say (age, retracted, deprecated): changed are those that a change introduces, where the commit it is measured against is known; all are all that are required or locked, as far as 10 seconds suffice; off are none.",
+			set: plain(func(c *Config) *Value[string] { return &c.Releases })},
+		{Name: "age.go", YAML: "age.go", Default: "any age", Example: "72h",
+			Doc: "How old a version of a Go module has to be, in hours (72h) or days (3d). Its date is the commit's, as its author wrote it.", set: setAge(source.Go)},
+		{Name: "age.npm", YAML: "age.npm", Default: "any age", Example: "3d",
+			Doc: "How long ago a version of an npm package has to be published. Its date is the registry's.", set: setAge(source.NPM)},
+		{Name: "age.exclude", YAML: "age.exclude", Kind: List, Example: "[github.com/corp, '@corp/*']",
+			Doc: "Modules, as in GOPRIVATE, and packages (name, @scope/*) that may be of any age.", set: setAgeExclude},
 		{Name: "policies", YAML: "policies", Kind: List, Default: "`" + PolicyDir + "`, if it is there", Example: "[policy, ci/corp.tar.gz]",
 			Doc: "Policies beside the default rules: directories, .rego files and bundles (.tar.gz), relative to the directory. --policy of the command line adds to them.", set: setPolicies},
 		{Name: "policy-key", YAML: "policy-key", Lines: true, Example: ".goproxy/policy-key.pem",

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/module"
 )
@@ -17,7 +18,9 @@ import (
 //   - trusted hosts that base trusts too; where base has no list only an empty one is known to be narrower;
 //   - hosts and prefixes of modules that base allows too, where base has a list, and any list where it has none;
 //   - addresses that base allows too; require-address; direct: deny;
-//   - fewer days for waivers.
+//   - fewer days for waivers;
+//   - more releases that are asked about, a greater age, fewer names that may be of any age; where base asks for no age,
+//     head's own names.
 func (base Config) Stricter(head Config) Config {
 	const by = " (stricter than the base commit)"
 	out := base
@@ -74,7 +77,30 @@ func (base Config) Stricter(head Config) Config {
 	if head.WaiverDays.V < base.WaiverDays.V {
 		out.WaiverDays = Value[int]{head.WaiverDays.V, head.WaiverDays.Origin + by}
 	}
+	if slices.Index(releases, head.Releases.V) > slices.Index(releases, base.Releases.V) {
+		out.Releases = Value[string]{head.Releases.V, head.Releases.Origin + by}
+	}
+	out.Age = maps.Clone(base.Age)
+	for ecosystem, h := range head.Age {
+		if h.V > base.Age[ecosystem].V {
+			put(&out.Age, ecosystem, Value[time.Duration]{h.V, h.Origin + by})
+		}
+	}
+	if h := head.AgeExclude; h.Given() {
+		names := h.V
+		if len(base.Age) > 0 {
+			names = commonNames(base.AgeExclude.V, h.V)
+		}
+		if !slices.Equal(names, base.AgeExclude.V) {
+			out.AgeExclude = Value[[]string]{names, h.Origin + by}
+		}
+	}
 	return out
+}
+
+// commonNames are the patterns of both lists.
+func commonNames(base, head []string) []string {
+	return slices.DeleteFunc(slices.Clone(base), func(entry string) bool { return !slices.Contains(head, entry) })
 }
 
 // common is what both lists trust: base's entries that head takes in, then head's narrower ones.
