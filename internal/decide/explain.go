@@ -98,8 +98,11 @@ func (e *Engine) Explain(ctx context.Context, in Input, id string) (Explanation,
 	t := &tracer{input: input, texts: map[*ast.Rule]*text{}}
 	slow := *e
 	slow.timeout, slow.print = 10*e.timeout, nil // to tell takes longer than to judge
-	for i := range e.parts {
-		p := &e.parts[i]
+	parts, err := e.defaultParts(nil)
+	if err != nil {
+		return Explanation{}, err
+	}
+	for _, p := range slices.Concat(parts, e.mine) {
 		asked := slices.DeleteFunc(slices.Clone(p.sets), func(s set) bool {
 			return !slices.ContainsFunc(sets, func(other set) bool { return other.ref.Equal(s.ref) })
 		})
@@ -113,7 +116,7 @@ func (e *Engine) Explain(ctx context.Context, in Input, id string) (Explanation,
 				}
 			}
 		}
-		q, err := e.ask(ctx, p, asked)
+		q, err := e.ask(ctx, &p, asked)
 		if err != nil {
 			return Explanation{}, err
 		}

@@ -30,39 +30,66 @@ type part struct {
 	user     bool
 }
 
-// prepare compiles all parts side by side. OPA cannot be told to stop; what the user's policies keep busy is left behind,
-// since the process ends with the error.
+// prepare compiles the user's policies, and gets the default rules ready to be. OPA cannot be told to stop; what the
+// user's policies keep busy is left behind, since the process ends with the error.
 func (e *Engine) prepare(modules map[string]*ast.Module, document map[string]any, compiler func(user bool) (*ast.Compiler, error)) error {
-	e.modules = modules
+	e.modules, e.compiler = modules, compiler
 	e.store = inmem.NewFromObjectWithOpts(document, inmem.OptRoundTripOnWrite(false))
-	parts := e.divide(modules, min(runtime.GOMAXPROCS(0), 4))
-	faults, done := make([]error, len(parts)), make(chan struct{})
-	var wait sync.WaitGroup
-	for i := range parts {
-		wait.Go(func() { faults[i] = e.compile(&parts[i], document, compiler) })
+	e.book = newRulebook(modules, document)
+	if len(e.user) == 0 {
+		return nil
 	}
-	go func() { wait.Wait(); close(done) }()
-	var late <-chan time.Time
-	if len(e.user) > 0 {
-		limit := time.NewTimer(compileTime)
-		defer limit.Stop()
-		late = limit.C
-	}
+	mine := e.ofUser(modules)
+	done := make(chan error, 1)
+	go func() { done <- e.compile(&mine, document) }()
+	limit := time.NewTimer(compileTime)
+	defer limit.Stop()
 	select {
-	case <-done:
-	case <-late:
+	case err := <-done:
+		e.mine = []part{mine}
+		return err
+	case <-limit.C:
 		return problem.New(problem.Usage, strings.Join(e.user, ", "), "simplify the policies", "they could not be compiled within %s", compileTime)
 	}
-	e.parts, e.sets = parts, nil
-	for _, p := range parts {
-		e.sets = append(e.sets, p.sets...)
+}
+
+// defaultParts are the default rules that can find something in an input, compiled; all of them for nil. What was
+// compiled for one input serves for the next that needs no more.
+func (e *Engine) defaultParts(input ast.Value) ([]part, error) {
+	var asked []set
+	for _, s := range e.sets {
+		if !s.user {
+			asked = append(asked, s)
+		}
 	}
-	return cmp.Or(faults...)
+	needed := e.book.needed(asked, input)
+	e.ready.Lock()
+	defer e.ready.Unlock()
+	missing := false
+	for r := range needed {
+		missing = missing || e.ready.rules[r] == nil
+	}
+	if !missing {
+		return e.ready.parts, nil
+	}
+	maps.Copy(needed, e.ready.rules)
+	parts := e.divide(e.book.keep(needed), min(runtime.GOMAXPROCS(0), 4))
+	faults := make([]error, len(parts))
+	var wait sync.WaitGroup
+	for i := range parts {
+		wait.Go(func() { faults[i] = e.compile(&parts[i], nil) })
+	}
+	wait.Wait()
+	if err := cmp.Or(faults...); err != nil {
+		return nil, err
+	}
+	e.ready.rules, e.ready.parts = needed, parts
+	return parts, nil
 }
 
 // compile compiles the modules of a part, and the query for its sets.
-func (e *Engine) compile(p *part, document map[string]any, compiler func(user bool) (*ast.Compiler, error)) (err error) {
-	if p.compiler, err = compiler(p.user); err != nil {
+func (e *Engine) compile(p *part, document map[string]any) (err error) {
+	if p.compiler, err = e.compiler(p.user); err != nil {
 		return e.explain(err, "default policies")
 	}
 	if p.user {
@@ -99,21 +126,25 @@ func (e *Engine) ask(ctx context.Context, p *part, sets []set) (rego.PreparedEva
 	return query, nil
 }
 
-// divide makes the parts: the default rules that are asked, in at most n of about the same size, and the user's.
+// divide makes the parts: the default rules that are asked, in at most n of about the same size.
 func (e *Engine) divide(modules map[string]*ast.Module, n int) []part {
-	packages := map[string][]string{} // keys of modules by namespace
+	packages := byNamespace(modules)
 	size := map[string]int{}
-	for _, key := range slices.Sorted(maps.Keys(modules)) {
-		name := namespace(modules[key])
-		packages[name] = append(packages[name], key)
-		size[name] += len(modules[key].Rules)
+	for name, keys := range packages {
+		for _, key := range keys {
+			size[name] += len(modules[key].Rules)
+		}
 	}
 	var names []string
-	mine := part{user: true, modules: map[string]*ast.Module{}}
+	var sets []set
 	for _, s := range e.sets {
-		if s.user {
-			mine.sets = append(mine.sets, s)
-		} else if !slices.Contains(names, s.namespace) {
+		written := func(key string) bool {
+			return slices.ContainsFunc(modules[key].Rules, func(r *ast.Rule) bool { return r.Head.Ref()[0].Equal(ast.VarTerm(s.name)) })
+		}
+		if s.user || !slices.ContainsFunc(packages[s.namespace], written) {
+			continue
+		}
+		if sets = append(sets, s); !slices.Contains(names, s.namespace) {
 			names = append(names, s.namespace)
 		}
 	}
@@ -129,21 +160,40 @@ func (e *Engine) divide(modules map[string]*ast.Module, n int) []part {
 		for _, key := range packages[name] {
 			take(p.modules, modules, packages, key)
 		}
-		for _, s := range e.sets {
-			if !s.user && s.namespace == name {
+		for _, s := range sets {
+			if s.namespace == name {
 				p.sets = append(p.sets, s)
 			}
 		}
 	}
-	if len(e.user) > 0 {
-		for key := range modules {
-			if strings.HasPrefix(key, userPrefix) {
-				take(mine.modules, modules, packages, key)
-			}
-		}
-		parts = slices.Concat(parts, []part{mine})
-	}
 	return parts
+}
+
+// ofUser is the user's policies, with all that they refer to.
+func (e *Engine) ofUser(modules map[string]*ast.Module) part {
+	mine := part{user: true, modules: map[string]*ast.Module{}}
+	for _, s := range e.sets {
+		if s.user {
+			mine.sets = append(mine.sets, s)
+		}
+	}
+	packages := byNamespace(modules)
+	for key := range modules {
+		if strings.HasPrefix(key, userPrefix) {
+			take(mine.modules, modules, packages, key)
+		}
+	}
+	return mine
+}
+
+// byNamespace are the keys of modules.
+func byNamespace(modules map[string]*ast.Module) map[string][]string {
+	out := map[string][]string{}
+	for _, key := range slices.Sorted(maps.Keys(modules)) {
+		name := namespace(modules[key])
+		out[name] = append(out[name], key)
+	}
+	return out
 }
 
 // take puts a module into a part, and all modules that it refers to.
@@ -171,4 +221,11 @@ func take(part, modules map[string]*ast.Module, packages map[string][]string, ke
 		}
 		return false
 	})
+}
+
+// compiled are default rules that were compiled, and the parts that hold them.
+type compiled struct {
+	sync.Mutex
+	rules map[*ast.Rule]*clause
+	parts []part
 }

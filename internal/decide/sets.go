@@ -281,9 +281,9 @@ func holds(document map[string]any, path []string) bool {
 
 // exceptions are the rules that the user's policies take back: exception contains ["git"] stands for deny_git and
 // violation_git of the same package.
-func (e *Engine) exceptions(values []any) (map[string]bool, error) {
+func exceptions(sets []set, values []any) (map[string]bool, error) {
 	out := map[string]bool{}
-	for i, s := range e.sets {
+	for i, s := range sets {
 		if s.word != exception {
 			continue
 		}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh [net|act|node24|lint|golangci|gitlab|precommit|containers|release]...
+# install.sh [net|act|node24|lint|golangci|gitlab|precommit|containers|release|rivals]...
 # Installs what a part of the lab needs: Debian packages (as root), Go and npm tools by exact version, and the lab's own
 # tools, all under $LAB_HOME (default ~/.cache/goproxy-lab). Running it again costs about a second.
 set -euo pipefail
@@ -110,11 +110,19 @@ containers() { debian buildah; }
 # The ones after it want a newer Go than ours.
 release() { go_tool github.com/goreleaser/goreleaser/v2 github.com/goreleaser/goreleaser/v2 v2.12.5; }
 
+# What the gate's speed is measured against. The first two take some minutes each to build.
+rivals() {
+  go_tool github.com/open-policy-agent/opa github.com/open-policy-agent/opa v1.22.2
+  go_tool github.com/open-policy-agent/conftest github.com/open-policy-agent/conftest v0.71.1
+  npm_tool lockfile-lint '{"private": true, "dependencies": {"lockfile-lint": "5.0.1"}}'
+  command_of lockfile-lint lockfile-lint
+}
+
 [ $# -gt 0 ] || { sed -n '2,4s/^# //p' "$0"; exit 2; }
 mkdir -p "$BIN" "$NPM"
 exec 9>"$LAB_HOME/install.lock"
 flock 9 # two runs on one $LAB_HOME take turns
 for part in "$@"; do
-  case $part in net | act | node24 | lint | golangci | gitlab | precommit | containers | release) "$part" ;; *) die "no such part: $part" ;; esac
+  case $part in net | act | node24 | lint | golangci | gitlab | precommit | containers | release | rivals) "$part" ;; *) die "no such part: $part" ;; esac
 done
 say "installed $*: the tools are in $BIN"
