@@ -1,0 +1,226 @@
+package checksumdb
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// client is one verification.
+type client struct {
+	Options
+	verifier note.Verifier
+	report   Report
+	nodes    nodes
+	// records are those that the store or the proof has.
+	records map[module.Version]record
+	// remembered is the head that the store has; its N is 0 where there is none.
+	remembered head
+	// current is the head that is used.
+	current head
+	// kept are the nodes that the store has.
+	kept map[int64]bool
+	// headFault is why there is none.
+	headFault error
+	// preferred is the index of the source that is asked first.
+	preferred       atomic.Int32
+	requests, bytes atomic.Int64
+
+	mu sync.Mutex // guards report.Lies and report.Notes while several ask
+}
+
+type record struct {
+	id   int64
+	text []byte
+}
+
+// head is a signed tree head that was verified.
+type head struct {
+	tlog.Tree
+	signed []byte
+	source string
+}
+
+func newClient(v note.Verifier, o Options) *client {
+	o.Parallel, o.Heads = cmp.Or(o.Parallel, 32), max(o.Heads, 1)
+	c := &client{Options: o, verifier: v, nodes: nodes{}, kept: map[int64]bool{}, records: map[module.Version]record{}}
+	c.report.Name = v.Name()
+	return c
+}
+
+func (c *client) note(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report.Notes = append(c.report.Notes, fmt.Sprintf(format, args...))
+}
+
+func (c *client) lie(source, format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report.Lies = append(c.report.Lies, Lie{source, fmt.Sprintf(format, args...)})
+}
+
+var errOffline = errors.New("nobody was asked")
+
+// statusError is an answer that is no success.
+type statusError struct {
+	source string
+	status int
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("%s answered %d", e.source, e.status) }
+
+// absent tells whether an error is the answer that there is no such thing.
+func absent(err error) bool {
+	s, ok := errors.AsType[*statusError](err)
+	return ok && (s.status == http.StatusNotFound || s.status == http.StatusGone)
+}
+
+// ask gets a path from the source that answered last, else from the next ones. accept says what is wrong with an answer;
+// nil takes any. All sources are asked before there is an error, which is that of the last one that said no more than that
+// it has no such thing, else that of the last one.
+func (c *client) ask(ctx context.Context, path string, accept func(body []byte, source string) error) (err error) {
+	err = errOffline
+	first := int(c.preferred.Load())
+	var missing error
+	for i := range c.Sources {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n := (first + i) % len(c.Sources)
+		e := c.askOne(ctx, n, path, accept)
+		if e == nil {
+			c.preferred.CompareAndSwap(int32(first), int32(n)) //nolint:gosec // a few sources
+			return nil
+		}
+		if err = e; absent(e) {
+			missing = e
+		}
+	}
+	return cmp.Or(missing, err)
+}
+
+func (c *client) askOne(ctx context.Context, n int, path string, accept func([]byte, string) error) error {
+	s := c.Sources[n]
+	c.requests.Add(1)
+	status, body, err := s.Fetch(ctx, path)
+	c.bytes.Add(int64(len(body)))
+	switch {
+	case err != nil:
+		return err
+	case status != http.StatusOK:
+		return &statusError{s.Name, status}
+	}
+	return accept(body, s.Name)
+}
+
+// each calls do for all indexes below n, at most Parallel at once.
+func (c *client) each(n int, do func(i int)) {
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(n, c.Parallel) {
+		wait.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				do(i)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// page tells a page for people, which captive portals send in place of everything.
+func page(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
+
+// lookup finds the records of all versions: in the store, else at the sources.
+func (c *client) lookup(ctx context.Context, versions []*version) {
+	var missing []*version
+	for _, v := range versions {
+		if r, ok := c.records[v.Version]; ok && names(r.text, v.Version) {
+			v.id, v.text, v.source = r.id, r.text, "cache"
+		} else {
+			missing = append(missing, v)
+		}
+	}
+	var done atomic.Int64
+	var mu sync.Mutex
+	var ahead []head // heads that records came with
+	c.each(len(missing), func(i int) {
+		v := missing[i]
+		path, err := lookupPath(v.Version)
+		if err == nil {
+			err = c.ask(ctx, path, func(body []byte, source string) error {
+				h, err := c.take(v, body, source)
+				if err == nil && h.N > c.report.Tree.N {
+					mu.Lock()
+					ahead = append(ahead, h)
+					mu.Unlock()
+				}
+				return err
+			})
+		}
+		switch {
+		case absent(err):
+			c.settle(v, Absent, "the log does not have this version")
+		case err != nil:
+			c.settle(v, Unverified, reason(err))
+		}
+		if c.Progress != nil {
+			c.Progress(int(done.Add(1)), len(missing))
+		}
+	})
+	// a record that is newer than our head comes with a head that has it
+	var newest head
+	for _, h := range ahead {
+		if h.N > newest.N {
+			newest = h
+		}
+	}
+	if newest.N > 0 {
+		c.advance(ctx, newest)
+	}
+}
+
+func lookupPath(m module.Version) (string, error) {
+	path, err := module.EscapePath(m.Path)
+	if err != nil {
+		return "", err
+	}
+	v, err := module.EscapeVersion(m.Version)
+	return "/lookup/" + path + "@" + v, err
+}
+
+// take reads the answer to a lookup. The head that comes with it is returned where the record is newer than ours.
+func (c *client) take(v *version, body []byte, source string) (head, error) {
+	id, text, rest, err := tlog.ParseRecord(body)
+	if err != nil {
+		return head{}, fmt.Errorf("%s answered with something that is no record", source)
+	}
+	if !names(text, v.Version) {
+		c.lie(source, "answered the question for %s with a record of something else", v.Version)
+		return head{}, fmt.Errorf("%s answered with a record of something else", source)
+	}
+	var with head
+	if id >= c.report.Tree.N {
+		if with, err = c.open(rest, source); err != nil {
+			return head{}, err
+		}
+		if id < 0 || id >= with.N {
+			return head{}, fmt.Errorf("%s answered with a record that no signed head has", source)
+		}
+	}
+	v.id, v.text, v.source, v.fresh = id, text, source, true
+	return with, nil
+}

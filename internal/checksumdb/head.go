@@ -1,0 +1,144 @@
+package checksumdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// open verifies a signed head.
+func (c *client) open(msg []byte, source string) (head, error) {
+	n, err := note.Open(msg, note.VerifierList(c.verifier))
+	if _, ok := errors.AsType[*note.UnverifiedNoteError](err); ok {
+		c.lie(source, "gave a head of the log that is not signed by the key of %s", c.verifier.Name())
+		return head{}, fmt.Errorf("%s gave a head that is not signed by the key of %s", source, c.verifier.Name())
+	}
+	if _, ok := errors.AsType[*note.InvalidSignatureError](err); ok {
+		c.lie(source, "gave a head of the log whose signature is false")
+		return head{}, fmt.Errorf("%s gave a head whose signature is false", source)
+	}
+	if err != nil {
+		return head{}, fmt.Errorf("%s answered with something that is no head of a log", source)
+	}
+	tree, err := tlog.ParseTree([]byte(n.Text))
+	if err != nil || tree.N <= 0 {
+		return head{}, fmt.Errorf("%s gave a signed text that is no head of a log", source)
+	}
+	return head{tree, msg, source}, nil
+}
+
+// heads asks the sources for their newest head, and compares each with what is remembered and with one another.
+func (c *client) heads(ctx context.Context) {
+	if c.remembered.N > 0 {
+		c.use(c.remembered)
+	}
+	c.headFault = errOffline
+	if len(c.Sources) > 0 {
+		c.headFault = nil
+	}
+	seen := 0
+	for i, s := range c.Sources {
+		if seen >= c.Heads || c.report.Fork != nil || ctx.Err() != nil {
+			break
+		}
+		var h head
+		err := c.askOne(ctx, i, "/latest", func(body []byte, source string) (err error) {
+			h, err = c.open(body, source)
+			return err
+		})
+		if err != nil {
+			c.headFault = err
+			c.note("%s gave no head of the log: %s", s.Name, reason(err))
+			continue
+		}
+		if seen++; seen == 1 {
+			c.preferred.Store(int32(i)) //nolint:gosec // a few sources
+		}
+		c.advance(ctx, h)
+	}
+	if seen > 0 && seen < c.Heads {
+		c.note("heads of %d sources were to be compared, and %d gave one", c.Heads, seen)
+	}
+	if c.current.N == 0 && c.headFault == nil {
+		c.headFault = ctx.Err()
+	}
+}
+
+func (c *client) use(h head) {
+	c.current = h
+	c.report.Tree, c.report.Signed, c.report.Source = h.Tree, h.signed, h.source
+}
+
+// advance compares a head with the one that is used, and uses the newer one where both are of one log.
+func (c *client) advance(ctx context.Context, h head) {
+	if c.current.N == 0 {
+		c.use(h)
+		return
+	}
+	older, newer := c.current, h
+	if h.N < older.N {
+		older, newer = h, older
+	}
+	same, err := c.continues(ctx, older, newer, h.source)
+	switch {
+	case err != nil:
+		c.note("the head of %s (%d records) could not be compared with that of %s (%d records): %s", h.source, h.N, c.current.source, c.current.N, reason(err))
+		return
+	case !same:
+		c.report.Consistent = &same
+		return
+	}
+	if c.remembered.N > 0 {
+		c.report.Consistent = &same
+	}
+	if h.N > c.current.N {
+		c.use(h)
+	} else {
+		c.report.Lag = max(c.report.Lag, c.current.N-h.N)
+	}
+}
+
+// continues tells whether newer is the tree of older with more records. Where it is shown not to be, the fork is in the
+// report. The error is that it could not be shown.
+func (c *client) continues(ctx context.Context, older, newer head, source string) (bool, error) {
+	if older.N == newer.N {
+		if older.Hash == newer.Hash {
+			return true, nil
+		}
+		c.report.Fork = &Fork{Older: older.signed, Newer: newer.signed, Source: source}
+		return false, nil
+	}
+	var fault error
+	for range 2 { // the second time without what was remembered
+		w := wanted{c.nodes, map[int64]bool{}}
+		_, _ = tlog.ProveTree(newer.N, older.N, w)
+		_, _ = tlog.TreeHash(older.N, w)
+		fault = c.fetch(ctx, newer.Tree, w.missing)
+		proof, err := tlog.ProveTree(newer.N, older.N, c.nodes)
+		if err == nil && tlog.CheckTree(proof, newer.N, newer.Hash, older.N, older.Hash) == nil {
+			return true, nil
+		}
+		if err == nil {
+			// what the newer head has in the older one's place shows that they differ, if the head itself vouches for it
+			root, err := tlog.TreeHash(older.N, c.nodes)
+			if err == nil && tlog.CheckTree(proof, newer.N, newer.Hash, older.N, root) == nil {
+				c.report.Fork = &Fork{Older: older.signed, Newer: newer.signed, Source: source, Root: root, Proof: proof}
+				return false, nil
+			}
+		}
+		all := wanted{nodes{}, map[int64]bool{}}
+		_, _ = tlog.ProveTree(newer.N, older.N, all)
+		_, _ = tlog.TreeHash(older.N, all)
+		for x := range all.missing {
+			delete(c.nodes, x)
+		}
+	}
+	if fault == nil {
+		c.lie(source, "gave hashes that do not lead from the head with %d records to the one with %d", older.N, newer.N)
+		fault = fmt.Errorf("%s gave hashes that do not lead from one to the other", source)
+	}
+	return false, fault
+}

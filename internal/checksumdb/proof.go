@@ -1,0 +1,166 @@
+package checksumdb
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/org/goproxy-action/internal/problem"
+)
+
+// proofTitle is the first line of a proof file. Behind it stand the signed head, a line that says how many records follow,
+// and the records, each in one line: path, version, number in the log, the two hashes of go.sum without "h1:", and the
+// hashes of the tree that prove it, as far as no line above has them. Which these are follows from the number and the size
+// of the tree.
+const proofTitle = "goproxy-action proof of go.sum v1"
+
+const recordsLine = "records "
+
+// maxProof bounds a proof file. A version takes 1 KB.
+const maxProof = 64 << 20
+
+// Proof is a proof file that was read. Nothing in it is believed before it is checked.
+type Proof struct {
+	signed  []byte
+	records []proven
+}
+
+type proven struct {
+	module.Version
+	record
+	nodes []byte
+	line  int
+}
+
+var b64 = base64.RawStdEncoding
+
+// Proof is a file by which all that is verified now can be verified without asking anybody; nil where nothing is.
+func (r *Report) Proof() []byte {
+	if len(r.proven) == 0 {
+		return nil
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s\n%s%s%d\n", proofTitle, r.Signed, recordsLine, len(r.proven))
+	known := nodes{}
+	for _, v := range r.proven {
+		zip, mod := hashes(v)
+		fmt.Fprintf(&b, "%s %s %d %s %s ", v.Path, v.Version.Version, v.id, zip, mod)
+		var raw []byte
+		_, _ = tlog.ProveRecord(r.Tree.N, v.id, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+			for _, x := range indexes {
+				if _, ok := known[x]; !ok {
+					h := r.nodes[x]
+					known[x] = h
+					raw = append(raw, h[:]...)
+				}
+			}
+			return make([]tlog.Hash, len(indexes)), nil
+		}))
+		b.WriteString(b64.EncodeToString(raw))
+		b.WriteByte('\n')
+	}
+	return b.Bytes()
+}
+
+// hashes are those of a record that has the two lines that all have; of another one it is the whole text.
+func hashes(v *version) (zip, mod string) {
+	prefix := v.Path + " " + v.Version.Version
+	lines := strings.Split(string(v.text), "\n")
+	if len(lines) == 3 && lines[2] == "" {
+		zip, ok := strings.CutPrefix(lines[0], prefix+" h1:")
+		mod, too := strings.CutPrefix(lines[1], prefix+"/go.mod h1:")
+		if ok && too && len(zip) == 44 && len(mod) == 44 {
+			return strings.TrimSuffix(zip, "="), strings.TrimSuffix(mod, "=")
+		}
+	}
+	return "=" + b64.EncodeToString(v.text), "-"
+}
+
+// ParseProof reads a proof file; name is for errors, which are Problems of code Usage.
+func ParseProof(name string, data []byte) (*Proof, error) {
+	fault := func(line int, format string, args ...any) (*Proof, error) {
+		return nil, problem.New(problem.Usage, fmt.Sprintf("%s:%d", name, line), "write it anew: goproxy-action verify --write-proof "+name, format, args...)
+	}
+	if len(data) > maxProof {
+		return fault(1, "is larger than %d MB", maxProof>>20)
+	}
+	rest, ok := strings.CutPrefix(string(data), proofTitle+"\n")
+	if !ok {
+		return fault(1, "does not begin with %q", proofTitle)
+	}
+	i := strings.Index(rest, "\n"+recordsLine)
+	if i < 0 {
+		return fault(1, "has no line that says how many records follow")
+	}
+	p := &Proof{signed: []byte(rest[:i+1])}
+	line := strings.Count(rest[:i+1], "\n") + 2
+	count, rest, _ := strings.Cut(rest[i+1+len(recordsLine):], "\n")
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 {
+		return fault(line, "does not say how many records follow")
+	}
+	for text := range strings.Lines(rest) {
+		line++
+		fields := strings.Split(strings.TrimSuffix(text, "\n"), " ")
+		if len(fields) != 6 {
+			return fault(line, "has %d fields, and a record has 6", len(fields))
+		}
+		r := proven{Version: module.Version{Path: fields[0], Version: fields[1]}, line: line}
+		if r.id, err = strconv.ParseInt(fields[2], 10, 62); err != nil || r.id < 0 {
+			return fault(line, "has no number of the record")
+		}
+		if all, ok := strings.CutPrefix(fields[3], "="); ok {
+			if r.text, err = b64.DecodeString(all); err != nil {
+				return fault(line, "has a record that is not base64")
+			}
+		} else {
+			r.text = fmt.Appendf(nil, "%s %s h1:%s=\n%[1]s %[2]s/go.mod h1:%[4]s=\n", r.Path, r.Version.Version, fields[3], fields[4])
+		}
+		if r.nodes, err = b64.DecodeString(fields[5]); err != nil || len(r.nodes)%tlog.HashSize != 0 {
+			return fault(line, "has hashes that are not base64")
+		}
+		p.records = append(p.records, r)
+	}
+	if len(p.records) != n {
+		return fault(line, "ends after %d records, and %d were to follow", len(p.records), n)
+	}
+	return p, nil
+}
+
+// adopt takes over what a proof file has, where its head is signed.
+func (c *client) adopt(p *Proof) {
+	n, err := note.Open(p.signed, note.VerifierList(c.verifier))
+	if err != nil {
+		c.lie("proof", "has a head that is not signed by the key of %s", c.verifier.Name())
+		return
+	}
+	tree, err := tlog.ParseTree([]byte(n.Text))
+	if err != nil {
+		c.note("the proof file has no head of a log")
+		return
+	}
+	known := map[int64]bool{}
+	for _, r := range p.records {
+		raw := r.nodes
+		_, _ = tlog.ProveRecord(tree.N, r.id, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+			for _, x := range indexes {
+				if known[x] || len(raw) == 0 {
+					continue
+				}
+				known[x], c.nodes[x] = true, tlog.Hash(raw)
+				raw = raw[tlog.HashSize:]
+			}
+			return make([]tlog.Hash, len(indexes)), nil
+		}))
+		c.records[r.Version] = r.record
+	}
+	if tree.N > c.remembered.N {
+		c.remembered = head{tree, p.signed, "proof"}
+	}
+}

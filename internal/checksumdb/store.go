@@ -1,0 +1,314 @@
+package checksumdb
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Store is what is remembered of one log between runs: the newest head, and of each version that was proven its record and
+// the hashes that prove it. It is one file that only grows, of blocks that each stand for themselves: one that is torn or
+// damaged is passed over, and costs no more than to ask for its version again. Nothing in it is believed without a proof.
+// Several processes may use it at once: each adds its blocks in one piece.
+type Store struct {
+	path string
+	// limit is the size in bytes past which the file is made anew from what the run at hand needs.
+	limit int64
+}
+
+// DefaultLimit is the size of a store. A version takes about 1 KB.
+const DefaultLimit = 64 << 20
+
+// NewStore returns the store of the log with this key, in a directory that is made when something is to be remembered.
+// limit is its size in bytes, 0 means DefaultLimit.
+func NewStore(dir, key string, limit int64) (*Store, error) {
+	v, err := note.NewVerifier(key)
+	if err != nil {
+		return nil, err
+	}
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	clean := func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '_'
+	}
+	return &Store{filepath.Join(dir, fmt.Sprintf("%s+%08x.log", strings.Map(clean, v.Name()), v.KeyHash())), limit}, nil
+}
+
+// Path is the file.
+func (s *Store) Path() string { return s.path }
+
+// Blocks are: mark, kind, length of the content, content, checksum of the last three.
+var mark = []byte("\x89log")
+
+const (
+	headBlock   = 'h'
+	recordBlock = 'r'
+	nodesBlock  = 'n'
+
+	frame    = 4 + 1 + 4 + 4
+	maxBlock = 1 << 20
+)
+
+var table = crc32.MakeTable(crc32.Castagnoli)
+
+func appendBlock(b []byte, kind byte, content []byte) []byte {
+	b = append(b, mark...)
+	from := len(b)
+	b = append(b, kind)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(content))) //nolint:gosec // below maxBlock
+	b = append(b, content...)
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[from:], table))
+}
+
+// blocks calls each for every block that is whole.
+func blocks(data []byte, each func(kind byte, content []byte)) {
+	for {
+		i := bytes.Index(data, mark)
+		if i < 0 {
+			return
+		}
+		data = data[i:]
+		if len(data) < frame {
+			return
+		}
+		n := int64(binary.LittleEndian.Uint32(data[5:]))
+		if end := 9 + n; n <= maxBlock && end+4 <= int64(len(data)) && crc32.Checksum(data[4:end], table) == binary.LittleEndian.Uint32(data[end:]) {
+			each(data[4], data[9:end])
+			data = data[end+4:]
+			continue
+		}
+		data = data[len(mark):]
+	}
+}
+
+func appendRecord(b []byte, m module.Version, id int64, text []byte) []byte {
+	b = binary.AppendVarint(b, id)
+	name := m.Path + "@" + m.Version
+	b = binary.AppendUvarint(b, uint64(len(name)))
+	b = append(b, name...)
+	b = binary.AppendUvarint(b, uint64(len(text)))
+	return append(b, text...)
+}
+
+func appendNodes(b []byte, indexes []int64, n nodes) []byte {
+	for _, x := range indexes {
+		h := n[x]
+		b = binary.AppendVarint(b, x)
+		b = append(b, h[:]...)
+	}
+	return b
+}
+
+// reader takes a block apart. After a fault all that it gives is zero.
+type reader struct {
+	data []byte
+	bad  bool
+}
+
+func (r *reader) number() int64 {
+	n, size := binary.Varint(r.data)
+	if size <= 0 {
+		r.bad, r.data = true, nil
+		return 0
+	}
+	r.data = r.data[size:]
+	return n
+}
+
+func (r *reader) text() []byte {
+	n, size := binary.Uvarint(r.data)
+	if size <= 0 || n > uint64(len(r.data)-size) {
+		r.bad, r.data = true, nil
+		return nil
+	}
+	out := r.data[size : size+int(n)] //nolint:gosec // it is below the length
+	r.data = r.data[size+int(n):]     //nolint:gosec // as above
+	return out
+}
+
+func (r *reader) hash() (h tlog.Hash) {
+	if copy(h[:], r.data) < len(h) {
+		r.bad, r.data = true, nil
+		return tlog.Hash{}
+	}
+	r.data = r.data[len(h):]
+	return h
+}
+
+// load reads the store and the proof. What cannot be read is as if it were not there.
+func (c *client) load() {
+	if c.Store != nil {
+		data, err := c.Store.read()
+		if err != nil {
+			c.note("what was remembered of the log is left out: %v", err)
+		}
+		blocks(data, c.recall)
+	}
+	if c.Proof != nil {
+		c.adopt(c.Proof)
+	}
+}
+
+// recall takes over what one block has.
+func (c *client) recall(kind byte, content []byte) {
+	r := reader{data: content}
+	switch kind {
+	case headBlock:
+		n, err := note.Open(content, note.VerifierList(c.verifier))
+		if err != nil {
+			return
+		}
+		if tree, err := tlog.ParseTree([]byte(n.Text)); err == nil && tree.N > c.remembered.N {
+			c.remembered = head{tree, content, "cache"}
+		}
+	case recordBlock:
+		id, name, text := r.number(), r.text(), r.text()
+		path, v, ok := strings.Cut(string(name), "@")
+		if r.bad || !ok || id < 0 {
+			return
+		}
+		c.records[module.Version{Path: path, Version: v}] = record{id, text}
+		fallthrough
+	case nodesBlock:
+		for len(r.data) > 0 {
+			x, h := r.number(), r.hash()
+			if r.bad || x < 0 {
+				return
+			}
+			c.nodes[x], c.kept[x] = h, true
+		}
+	}
+}
+
+func (s *Store) read() ([]byte, error) {
+	f, err := os.Open(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", s.path)
+	}
+	data := make([]byte, 0, min(info.Size(), 2*s.limit)+1)
+	b := bytes.NewBuffer(data)
+	_, err = io.Copy(b, io.LimitReader(f, 2*s.limit))
+	return b.Bytes(), err
+}
+
+// remember adds to the store what was proven.
+func (c *client) remember(versions []*version) {
+	if c.Store == nil || c.current.N == 0 {
+		return
+	}
+	var out []byte
+	if c.current.N > c.remembered.N {
+		out = appendBlock(out, headBlock, c.current.signed)
+	}
+	known := c.kept
+	write := func(kind byte, content []byte, indexes map[int64]bool) {
+		fresh := make([]int64, 0, len(indexes))
+		for x := range indexes {
+			if _, ok := c.nodes[x]; ok && !known[x] {
+				known[x] = true
+				fresh = append(fresh, x)
+			}
+		}
+		slices.Sort(fresh)
+		if len(fresh) > 0 || len(content) > 0 {
+			out = appendBlock(out, kind, appendNodes(content, fresh, c.nodes))
+		}
+	}
+	all := wanted{nodes{}, map[int64]bool{}}
+	_, _ = tlog.TreeHash(c.current.N, all) // what the next head is compared by
+	write(nodesBlock, nil, all.missing)
+	for _, v := range versions {
+		if !v.proven {
+			continue
+		}
+		path := wanted{nodes{}, map[int64]bool{}}
+		_, _ = tlog.ProveRecord(c.current.N, v.id, path)
+		if v.fresh {
+			write(recordBlock, appendRecord(nil, v.Version, v.id, v.text), path.missing)
+		} else {
+			write(nodesBlock, nil, path.missing)
+		}
+	}
+	if len(out) == 0 {
+		return
+	}
+	if err := c.Store.add(out, func() []byte { return c.whole(versions) }); err != nil {
+		c.note("what was proven is not remembered: %v", err)
+	}
+}
+
+// whole is a store of this run alone.
+func (c *client) whole(versions []*version) []byte {
+	out := appendBlock(nil, headBlock, c.current.signed)
+	known := nodes{}
+	for _, v := range versions {
+		if !v.proven {
+			continue
+		}
+		path := wanted{known, map[int64]bool{}}
+		_, _ = tlog.ProveRecord(c.current.N, v.id, path)
+		fresh := slices.Sorted(maps.Keys(path.missing))
+		for _, x := range fresh {
+			known[x] = c.nodes[x]
+		}
+		out = appendBlock(out, recordBlock, appendNodes(appendRecord(nil, v.Version, v.id, v.text), fresh, c.nodes))
+	}
+	return out
+}
+
+// add appends blocks in one piece, or where the file has grown too large puts another in its place.
+func (s *Store) add(out []byte, whole func() []byte) error {
+	dir := filepath.Dir(s.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if info, err := os.Stat(s.path); err == nil && info.Size()+int64(len(out)) > s.limit {
+		f, err := os.CreateTemp(dir, filepath.Base(s.path)+".*")
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(whole())
+		err = errors.Join(err, f.Close())
+		if err == nil {
+			err = os.Rename(f.Name(), s.path)
+		}
+		if err != nil {
+			os.Remove(f.Name())
+		}
+		return err
+	}
+	f, err := os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(out)
+	return errors.Join(err, f.Close())
+}
