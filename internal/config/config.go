@@ -63,6 +63,9 @@ type Config struct {
 	// Age is how old versions have to be, and AgeExclude the patterns of those that need not (see AnyAge).
 	Age        map[string]Value[time.Duration]
 	AgeExclude Value[[]string]
+	// Scripts are the packages of npm that may run a script when they are installed: names, name@version and @scope/*; not
+	// Given means that nothing is said of them.
+	Scripts Value[[]string]
 	// Policies are directories, .rego files and bundles in the checkout, with slashes; not Given means PolicyDir where it
 	// is there.
 	Policies Value[[]string]

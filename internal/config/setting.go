@@ -172,6 +172,9 @@ func Settings() []Setting {
 			Doc: "How long ago a version of an npm package has to be published. Its date is the registry's.", set: setAge(source.NPM)},
 		{Name: "age.exclude", YAML: "age.exclude", Kind: List, Example: "[github.com/corp, '@corp/*']",
 			Doc: "Modules, as in GOPRIVATE, and packages (name, @scope/*) that may be of any age.", set: setAgeExclude},
+		{Name: "scripts.npm", YAML: "scripts.npm", Kind: List, Default: "what a change brings in is a warning, the rest a note", Example: "[esbuild, sharp@0.33.5, '@corp/*']",
+			Doc: "The only npm packages that may run a script when they are installed, as far as the lock file says which do: a name, a name with its version, or all names of a scope. An empty list allows none.",
+			set: setScripts},
 		{Name: "policies", YAML: "policies", Kind: List, Default: "`" + PolicyDir + "`, if it is there", Example: "[policy, ci/corp.tar.gz]",
 			Doc: "Policies beside the default rules: directories, .rego files and bundles (.tar.gz), relative to the directory. --policy of the command line adds to them.", set: setPolicies},
 		{Name: "policy-key", YAML: "policy-key", Lines: true, Example: ".goproxy/policy-key.pem",
@@ -243,6 +246,19 @@ func setFile(c *Config, v []string, origin string) *fault {
 		return &fault{why: "does not lie in the directory", hint: "name a file inside of it, such as " + File}
 	}
 	c.File = Value[string]{path.Clean(p), origin}
+	return nil
+}
+
+// scripted takes in a package's name, with a version behind it or not, and all packages of a scope.
+var scripted = regexp.MustCompile(`^(?:@[A-Za-z0-9~][A-Za-z0-9._~-]*/\*|(?:@[A-Za-z0-9~][A-Za-z0-9._~-]*/)?[A-Za-z0-9~][A-Za-z0-9._~-]*(?:@[0-9][0-9A-Za-z.+-]*)?)$`)
+
+func setScripts(c *Config, v []string, origin string) *fault {
+	for i, entry := range v {
+		if !scripted.MatchString(entry) {
+			return &fault{item: i, why: "is no package of npm", hint: "write a name such as esbuild, a name with a version such as sharp@0.33.5, or '@corp/*'"}
+		}
+	}
+	c.Scripts = Value[[]string]{list(v), origin}
 	return nil
 }
 

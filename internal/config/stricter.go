@@ -17,6 +17,7 @@ import (
 //   - a severity that is raised; where base says nothing of the rule only error is known to raise it;
 //   - trusted hosts that base trusts too; where base has no list only an empty one is known to be narrower;
 //   - hosts and prefixes of modules that base allows too, where base has a list, and any list where it has none;
+//   - scripts that base allows too; where base has no list only an empty one is known to be narrower;
 //   - addresses that base allows too; require-address; direct: deny;
 //   - fewer days for waivers;
 //   - more releases that are asked about, a greater age, fewer names that may be of any age; where base asks for no age,
@@ -66,6 +67,12 @@ func (base Config) Stricter(head Config) Config {
 		}
 		if list.head.Given() && !(list.base.Given() && slices.Equal(narrow, list.base.V)) {
 			*list.out = Value[[]string]{narrow, list.head.Origin + by}
+		}
+	}
+	if h := head.Scripts; h.Given() {
+		narrow := commonScripts(base.Scripts.V, h.V)
+		if base.Scripts.Given() && !slices.Equal(narrow, base.Scripts.V) || !base.Scripts.Given() && len(h.V) == 0 {
+			out.Scripts = Value[[]string]{narrow, h.Origin + by}
 		}
 	}
 	if head.RequireAddress.V && !base.RequireAddress.V {
@@ -125,6 +132,30 @@ func commonPrefixes(base, head []string) []string {
 	below := func(by []string, entry string) bool {
 		return slices.Contains(by, entry) ||
 			!strings.ContainsAny(entry, `*?[\`) && module.MatchPrefixPatterns(strings.Join(by, ","), entry)
+	}
+	out := []string{}
+	for _, entry := range base {
+		if below(head, entry) {
+			out = append(out, entry)
+		}
+	}
+	for _, entry := range head {
+		if below(base, entry) && !below(out, entry) {
+			out = append(out, entry)
+		}
+	}
+	return out
+}
+
+// commonScripts are the packages of both lists, and those of one that an entry of the other takes in.
+func commonScripts(base, head []string) []string {
+	below := func(by []string, entry string) bool {
+		name := entry
+		if i := strings.LastIndexByte(entry, '@'); i > 0 {
+			name = entry[:i]
+		}
+		scope, _, _ := strings.Cut(entry, "/")
+		return slices.Contains(by, entry) || slices.Contains(by, name) || slices.Contains(by, scope+"/*")
 	}
 	out := []string{}
 	for _, entry := range base {

@@ -123,6 +123,16 @@ func ill() Input {
 		lock("git", "git+ssh://git@forge.test/a/b.git", "git", "none", "checkout", 30),
 		lock("odd", "https://a%2eb/", "invalid", "sha1", "checkout", 40),
 		lock("cut", "https://registry.npmmirror.com/a.tgz", "registry", "broken", "checkout", 50))
+	flag := func(name, kind, detail, origin string, line int) Flagged {
+		return Flagged{Ecosystem: "npm", Name: name, Version: "1.0.0", Kind: kind, Detail: detail, Origin: origin, Position: at("package-lock.json", line, 19)}
+	}
+	in.Flagged = append(in.Flagged,
+		flag("left-pad", FlagOther, "is fetched as evil@1.0.0, which its address is of", "base", 60),
+		flag("twice", FlagClash, "has another sha512 than in web/yarn.lock:7", "base", 70),
+		flag("new", FlagScript, "runs a script when it is installed", "change", 80),
+		flag("old", FlagScript, "runs a script when it is installed", "base", 90))
+	in.NPM = &NPM{Locks: []Lock{{Manager: "npm", Version: "1", Fault: "is of lockfileVersion 1, which says little", Bundled: 2, Position: at("package-lock.json", 3, 22)},
+		{Manager: "bun", Fault: "is binary, so that the packages in it are not judged", Position: at("bun.lockb", 0, 0)}}}
 	return in
 }
 

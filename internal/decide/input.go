@@ -398,8 +398,8 @@ type Group struct {
 	Ecosystem string `json:"ecosystem"`
 	// Kind is registry, tarball, git, file or invalid.
 	Kind string `json:"kind"`
-	// Integrity is sha512, sha384, sha256, sha1, md5, none, broken, or omitted where the tool itself keeps none for such
-	// packages.
+	// Integrity is sha512, sha384, sha256, sha1, md5, none, broken, foreign where yarn compares it with nothing because it is
+	// of another cache, or omitted where the tool itself keeps none for such packages.
 	Integrity string `json:"integrity"`
 	// Default is true when the lock file names no place, so that the default registry is asked.
 	Default bool `json:"default"`

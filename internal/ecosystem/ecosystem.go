@@ -33,6 +33,9 @@ type Machine struct {
 	// ModuleHosts and ModulePrefixes are the only hosts, and the only patterns as in GOPRIVATE, that paths of required
 	// modules may begin with; nil where the user gave none.
 	ModuleHosts, ModulePrefixes []string
+	// Scripts are the packages of npm that may run a script when they are installed: names, name@version and @scope/*; nil
+	// where the user gave none.
+	Scripts []string
 	// RepoOnly leaves the machine's settings out.
 	RepoOnly bool
 }

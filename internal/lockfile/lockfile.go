@@ -22,6 +22,8 @@ type Lock struct {
 	Bundled int
 	// Roots are the package.json files that it was made from, as it has them; nil where it does not say.
 	Roots []Root
+	// Substitutes are entries that stand for packages of another name though nobody asks for that in the file.
+	Substitutes []Substitute
 	// Asked are the requirements that it has an answer to, as "name@range", where it does not say whose they are (yarn 1).
 	Asked map[string]bool
 }
@@ -33,6 +35,16 @@ type Root struct {
 	// Wants are the requirements by name, as package.json had them; of two kinds of dependencies that have one name it is
 	// the one that the tool takes. What yarn 2 and later note as "npm:^1.0.0" is without its "npm:".
 	Wants map[string]string
+}
+
+// Substitute is an entry that stands for the package of another name.
+type Substitute struct {
+	// For is the name that the package is asked by.
+	For string
+	// Name and Version are of the package that is fetched.
+	Name, Version string
+	// At is the place of its name.
+	At Position
 }
 
 // Entry is one package that a lock file pins.
@@ -56,6 +68,8 @@ type Entry struct {
 	Other string
 	// Own is true where Integrity is of what the tool makes of the package, and so is never that of another tool's file.
 	Own bool
+	// ByAddress is true where somebody asked for the address, so that it need not be the one of name and version.
+	ByAddress bool
 	// InstallScript is true when the lock file says that the package runs a script of its own when it is installed.
 	InstallScript bool
 }

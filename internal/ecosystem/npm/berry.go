@@ -119,14 +119,16 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 	if !ok {
 		return b.failAt(resolution.at, "holds a resolution that is not name@reference")
 	}
-	stranger := false
+	asked := name
 	for rest := key; rest != ""; {
 		var pattern string
 		pattern, rest, _ = strings.Cut(rest, ",")
 		if pattern = strings.Trim(pattern, " "); !b.key(pattern, at) {
 			return false
 		}
-		stranger = stranger || wantedName(pattern) != name
+		if wanted := wantedName(pattern); wanted != name {
+			asked = wanted
+		}
 	}
 	e := lockfile.Entry{Ecosystem: source.NPM, Version: version.text, At: at, IntegrityAt: at}
 	var local bool
@@ -137,14 +139,14 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 		}
 		return true
 	}
-	if e.Fault == "" && stranger {
-		e.Fault = "it resolves to another package than was asked for"
+	if e.Fault == "" && asked != name {
+		b.Substitutes = append(b.Substitutes, lockfile.Substitute{For: asked, Name: name, Version: e.Version, At: resolution.at})
 	}
-	if e.URL != "" || e.Fault != "" {
+	if e.URL != "" || e.Fault != "" || e.Other != "" {
 		e.At = resolution.at
 	}
 	if checksum.text != "" {
-		e.Integrity, e.IntegrityAt = b.integrity(checksum.text), checksum.at
+		e.Integrity, e.IntegrityAt, e.Own = b.integrity(checksum.text), checksum.at, true
 	}
 	e.Unpinned = checksum.text == "" && conditions.text != ""
 	b.Entries = append(b.Entries, e)
@@ -211,7 +213,7 @@ func (b *berryLock) integrity(checksum string) string {
 		key, digest = b.cacheKey, checksum
 	}
 	if key == "" || key != b.cacheKey {
-		return unreadable
+		return foreign
 	}
 	return fromHex("sha512", digest, 64, "?zip")
 }
@@ -258,6 +260,9 @@ func berryPlace(e *lockfile.Entry, name, reference string, depth int) bool {
 		return false
 	case "npm":
 		e.Version, e.URL, e.Fault = berryVersion(rest)
+		if path, ok := strings.CutPrefix(e.URL, "/"); ok { // below the registry
+			e.URL, e.Other = "", other(name, e.Version, path)
+		}
 	case "jsr":
 		// the scope @jsr has a registry of its own by default
 		e.Version, e.URL, e.Fault = berryVersion(rest)
@@ -284,7 +289,7 @@ func berryPlace(e *lockfile.Entry, name, reference string, depth int) bool {
 	case "exec":
 		e.Fault = "a program of the checkout makes the package (exec:)"
 	default:
-		e.URL = berryURL(reference)
+		e.URL, e.ByAddress = berryURL(reference), true
 	}
 	return true
 }
@@ -318,9 +323,6 @@ func berryVersion(reference string) (version, address, fault string) {
 	}
 	if address == "" {
 		return version, "", nothing
-	}
-	if address[0] == '/' { // a path below the registry
-		address = ""
 	}
 	return version, address, ""
 }

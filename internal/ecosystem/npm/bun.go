@@ -2,7 +2,6 @@ package npm
 
 import (
 	"cmp"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -35,6 +34,8 @@ func (s *scanner) bunLock() (l lockfile.Lock) {
 			return s.once(&once, seenVersion, key, at) && s.version(&l, "0", "1", "2", "3")
 		case "workspaces":
 			return s.once(&once, seenWorkspaces, key, at) && s.object(func(dir string, _ lockfile.Position) bool { return s.bunRoot(&l, dir) })
+		case "overrides", "resolutions", "catalog", "catalogs":
+			return s.bunRenames()
 		case "packages":
 			if !s.once(&once, seenPackages, key, at) {
 				return false
@@ -47,7 +48,7 @@ func (s *scanner) bunLock() (l lockfile.Lock) {
 					return s.failAt(at, "names the package %q twice", source.Plain(key, 120))
 				}
 				keys[key] = struct{}{}
-				return s.bunEntry(&l, at)
+				return s.bunEntry(&l, key, at)
 			})
 		}
 		return s.skip()
@@ -60,7 +61,23 @@ func (s *scanner) bunLock() (l lockfile.Lock) {
 	} else if once&seenVersion == 0 {
 		s.fail("ends without a lockfileVersion")
 	}
+	l.Substitutes = s.renamed.without(l.Substitutes)
 	return l
+}
+
+// bunRenames reads what replaces requirements wherever they stand, which may nest.
+func (s *scanner) bunRenames() bool {
+	if s.peek() != '{' {
+		return s.skip()
+	}
+	return s.object(func(name string, _ lockfile.Position) bool {
+		if s.peek() != '"' {
+			return s.bunRenames()
+		}
+		wanted, ok := s.str()
+		s.renamed.ask(name, wanted)
+		return ok
+	})
 }
 
 // bunRoot reads one package.json as bun.lock has it.
@@ -82,7 +99,7 @@ func (s *scanner) bunRoot(l *lockfile.Lock, dir string) bool {
 //	["name@https://… or ./file.tgz", {…}, "integrity"]
 //	["name@git+… or github:…", {…}, "commit", "integrity"]
 //	["name@link:…, workspace:…, file:… or root:", {…}]
-func (s *scanner) bunEntry(l *lockfile.Lock, at lockfile.Position) bool {
+func (s *scanner) bunEntry(l *lockfile.Lock, key string, at lockfile.Position) bool {
 	if s.packages++; s.packages > maxPackages {
 		return s.failAt(at, "names more than %d packages", maxPackages)
 	}
@@ -127,6 +144,9 @@ func (s *scanner) bunEntry(l *lockfile.Lock, at lockfile.Position) bool {
 		return s.failAt(what.at, "describes no package: %q holds no name and version", source.Plain(source.Redact(what.text), 120))
 	case isVersion(spec):
 		e.Version, integrity, ok = spec, texts[1], n == 2 && before == 1
+		if alias := lastName(key); alias != e.Name {
+			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: alias, Name: e.Name, Version: spec, At: what.at})
+		}
 		if e.URL = texts[0].text; e.URL != "" {
 			e.At = texts[0].at
 		}
@@ -134,7 +154,7 @@ func (s *scanner) bunEntry(l *lockfile.Lock, at lockfile.Position) bool {
 		return n == 0 || s.failAt(texts[0].at, "holds a text more than bun writes for what lies in the checkout")
 	default:
 		kind, _, _ := locateEntry(e.Name, spec)
-		e.URL, e.At = spec, what.at
+		e.URL, e.At, e.ByAddress = spec, what.at, true
 		if kind == kindGit {
 			integrity, ok = texts[1], (n == 1 || n == 2) && before == 0
 		} else {
@@ -163,8 +183,11 @@ func (s *scanner) bunText(f *field, want string) (ok bool) {
 // bunInfo reads the object of a package.
 func (s *scanner) bunInfo(script *bool) bool {
 	return s.object(func(key string, _ lockfile.Position) bool {
-		if key == "hasInstallScript" {
+		switch {
+		case key == "hasInstallScript":
 			*script = s.peek() == 't'
+		case wantKind(key) >= 0:
+			return s.asks()
 		}
 		return s.skip()
 	})
@@ -191,14 +214,13 @@ func bunIntegrity(integrity string) string {
 // bunBinary is bun's lock file before 1.2, an image of its memory, which has no description to judge it by.
 const bunBinary = "bun.lockb"
 
-// unreadLocks says which of them bun would read; it does not where bun.lock stands beside.
-func unreadLocks(co *lockfile.Checkout) (notes []string) {
+// unreadLocks are those that bun would read; it does not where bun.lock stands beside.
+func unreadLocks(co *lockfile.Checkout) (names []string) {
 	texts := co.Files("bun.lock")
 	for _, name := range co.Files(bunBinary) {
 		if !slices.Contains(texts, path.Join(path.Dir(name), "bun.lock")) {
-			notes = append(notes, fmt.Sprintf("%s is binary, and its packages are not judged; bun install --save-text-lockfile --lockfile-only writes bun.lock in its place",
-				source.Plain(name, 200)))
+			names = append(names, name)
 		}
 	}
-	return notes
+	return names
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 )
@@ -177,9 +178,17 @@ func TestBinaryLockIsTold(t *testing.T) {
 	t.Parallel()
 	e := open(t, machine(), map[string]string{"bun.lockb": "#!/usr/bin/env bun\n\x00", "package.json": "{}",
 		"app/bun.lockb": "\x00", "app/bun.lock": `{"lockfileVersion": 1}`, "app/package.json": "{}"})
-	const want = "bun.lockb is binary, and its packages are not judged; bun install --save-text-lockfile --lockfile-only writes bun.lock in its place"
-	if len(e.Notes) != 1 || e.Notes[0] != want || e.Guarded != want {
-		t.Errorf("notes %q, guarded %q", e.Notes, e.Guarded)
+	if want := "bun.lockb is binary, so that what it pins is not known"; e.Guarded != want || len(e.Notes) > 0 {
+		t.Errorf("guarded %q, notes %q", e.Guarded, e.Notes)
+	}
+	var in decide.Input
+	e.Fill(&in, nil)
+	want := []decide.Lock{
+		{Manager: "bun", Version: "1", Beside: []string{}, Key: "lock app/bun.lock", Origin: "checkout", Position: lockfile.Position{File: "app/bun.lock", Line: 1, Column: 21}},
+		{Manager: "bun", Fault: "is binary, so that the packages in it are not judged", Beside: []string{}, Key: "lock bun.lockb", Origin: "checkout", Position: lockfile.Position{File: "bun.lockb"}},
+	}
+	if diff := cmp.Diff(want, in.NPM.Locks); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

@@ -13,19 +13,21 @@ import (
 )
 
 const (
-	// maxItems is how many entries of one group are told one by one; Count tells of them all.
+	// maxItems is how many entries of one group, and how many flagged packages of one kind, are told one by one; Count tells
+	// of all entries.
 	maxItems = 10_000
 	// maxGroups bounds what policies have to judge, which takes them 0.1 ms each. A lock file has one to five.
 	maxGroups = 10_000
 )
 
-// grouping gathers entries by file, place, kind and integrity. A lock file names few places and very many packages, so
-// the scheme and host of an address are read once per spelling.
+// grouping gathers entries by file, place, kind and integrity, and flags packages on the way. A lock file names few places
+// and very many packages, so the scheme and host of an address are read once per spelling.
 type grouping struct {
 	groups []decide.Group
 	index  map[groupKey]int
 	// origins are by the text of an address up to the path.
 	origins map[string]origin
+	flags
 }
 
 type groupKey struct{ file, place, kind, integrity string }
@@ -38,25 +40,30 @@ type origin struct {
 	ok  bool
 }
 
-func (g *grouping) add(e lockfile.Entry) {
+func (g *grouping) add(e *lockfile.Entry) {
 	var (
 		place decide.Place
 		key   string
 		at    = e.At
+		other = e.Other
 	)
 	kind, class := kindRegistry, integrityClass(e.Integrity)
-	if class == "none" && e.Unpinned {
+	switch {
+	case class == "none" && e.Unpinned:
 		class = "omitted"
+	case e.Own && e.Integrity == foreign:
+		class = foreign
 	}
 	named := e.URL != "" || e.Fault != ""
 	switch {
 	case e.Fault != "":
 		kind, key, place = kindInvalid, "broken: "+e.Fault, decide.Place{Broken: e.Fault}
 	case e.URL != "":
-		if kind, key, place = g.place(e); kind == kindTarball && e.Integrity == "" && commitArchive(e.URL) {
+		if kind, key, place, other = g.place(e); kind == kindTarball && e.Integrity == "" && commitArchive(e.URL) {
 			kind = kindGit // pinned as git pins it
 		}
 	}
+	g.flag(e, kind, other)
 	k := groupKey{e.At.File, key, kind, class}
 	i, ok := g.index[k]
 	if !ok {
@@ -66,14 +73,14 @@ func (g *grouping) add(e lockfile.Entry) {
 		if !named {
 			from = source.Builtin
 		}
-		if class == "broken" {
+		if class == "broken" || class == foreign {
 			at = e.IntegrityAt
 		}
 		g.groups = append(g.groups, decide.Group{Place: place, ID: "npm-" + strconv.Itoa(i+1), Ecosystem: source.NPM, Kind: kind,
 			Integrity: class, Default: !named, Origin: from, Position: at})
 	}
 	group := &g.groups[i]
-	if class == "broken" {
+	if class == "broken" || class == foreign {
 		at = e.IntegrityAt
 	}
 	if group.Count++; group.Count > maxItems {
@@ -87,19 +94,32 @@ func (g *grouping) add(e lockfile.Entry) {
 }
 
 // subject is name@version; a version that is an address may hold a secret and is left out.
-func subject(e lockfile.Entry) string {
-	name := source.Plain(e.Name, 200)
+func subject(e *lockfile.Entry) string {
+	name, version := shownName(e.Name), shownVersion(e.Version)
+	if version == "" {
+		return name
+	}
+	return name + "@" + version
+}
+
+func shownName(name string) string {
+	name = source.Plain(name, 200)
 	if strings.Contains(name, "://") {
 		name = source.Redact(name)
 	}
-	if e.Version == "" || isSpec(e.Version) {
-		return name
-	}
-	return name + "@" + source.Plain(e.Version, 100)
+	return name
 }
 
-// place judges an entry's address. key tells places apart.
-func (g *grouping) place(e lockfile.Entry) (kind, key string, place decide.Place) {
+func shownVersion(version string) string {
+	if isSpec(version) {
+		return ""
+	}
+	return source.Plain(version, 100)
+}
+
+// place judges an entry's address. key tells places apart, and other is the package that the address is of where that is
+// not the entry's.
+func (g *grouping) place(e *lockfile.Entry) (kind, key string, place decide.Place, other string) {
 	if head, path, ok := splitOrigin(e.URL); ok {
 		o, known := g.origins[head]
 		if !known {
@@ -113,16 +133,25 @@ func (g *grouping) place(e lockfile.Entry) (kind, key string, place decide.Place
 		if o.ok {
 			loc := o.loc
 			loc.Path = path
-			return kindAt(e.Name, loc), o.key, o.place
+			kind = kindAt(e.Name, loc)
+			return kind, o.key, o.place, otherAt(e, kind, path)
 		}
 	}
 	kind, loc, err := locateEntry(e.Name, e.URL)
 	if err != nil {
 		place = broken(err)
-		return kind, "broken: " + place.Broken, place
+		return kind, "broken: " + place.Broken, place, ""
 	}
 	key, place = originOf(loc)
-	return kind, key, place
+	return kind, key, place, otherAt(e, kind, loc.Path)
+}
+
+// otherAt is the package at the path of a registry's tarball, or of any other, where that is not the entry's.
+func otherAt(e *lockfile.Entry, kind, path string) string {
+	if e.ByAddress || kind != kindRegistry && kind != kindTarball {
+		return ""
+	}
+	return other(e.Name, e.Version, path)
 }
 
 // originOf is the place without its path: a group holds many paths.
@@ -162,18 +191,26 @@ var plainPath = func() (t [256]bool) {
 	return t
 }()
 
-// group gathers the entries of all files. The error is a *problem.Problem of code Usage.
-func group(locks []lockFile) ([]decide.Group, error) {
-	g := grouping{index: map[groupKey]int{}, origins: map[string]origin{}}
+// gather takes in the entries of all files. The error is a *problem.Problem of code Usage.
+func gather(locks []lockFile, scripts []string) (*grouping, error) {
+	n := 0
 	for _, l := range locks {
-		for _, e := range l.Entries {
+		n += len(l.Entries)
+	}
+	g := &grouping{index: map[groupKey]int{}, origins: map[string]origin{}, flags: newFlags(scripts, n)}
+	for _, l := range locks {
+		for _, s := range l.Substitutes {
+			g.substitute(s)
+		}
+		for i := range l.Entries {
+			e := &l.Entries[i]
 			if g.add(e); len(g.groups) > maxGroups {
 				return nil, problem.New(problem.Usage, fmt.Sprintf("%s:%d:%d", source.Plain(e.At.File, 200), e.At.Line, e.At.Column), lockHint,
 					"is where the lock files come to name more than %d places", maxGroups)
 			}
 		}
 	}
-	return g.groups, nil
+	return g, nil
 }
 
 // fill adds the facts: as they are (nil), or as they will be after the choice.
@@ -186,6 +223,8 @@ func (r *room) fill(in *decide.Input, after *choose.Choice) {
 		in.Settings = append(in.Settings, v.setting())
 	}
 	in.Entries = append(in.Entries, r.groups...)
+	in.Flagged = append(in.Flagged, r.flagged...)
+	in.NPM = r.npm()
 	var picked []choose.Picked
 	if after != nil {
 		picked = after.Sources

@@ -58,7 +58,9 @@ type scanner struct {
 	depth     int
 	// packages counts the entries.
 	packages int
-	err      error
+	// renamed are the packages that are asked for by another name.
+	renamed renamed
+	err     error
 }
 
 // mark is where the scanner stood.
@@ -378,6 +380,7 @@ func (s *scanner) lock() (l lockfile.Lock) {
 			return cmp.Or(a.At.Line-b.At.Line, a.At.Column-b.At.Column)
 		})
 	}
+	l.Substitutes = s.renamed.without(l.Substitutes)
 	return l
 }
 
@@ -502,12 +505,15 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 					return s.dependencies(l)
 				}
 			}
-			if root {
-				return s.wants(&wanted, k)
-			}
+			fallthrough
 		case "devDependencies", "optionalDependencies", "peerDependencies":
 			if root {
 				return s.wants(&wanted, k)
+			}
+			return s.asks()
+		case "requires":
+			if v1 && s.peek() == '{' {
+				return s.asks()
 			}
 		case "hasInstallScript":
 			return s.once(&once, seenScript, k, at) && flag(&script)
@@ -544,6 +550,10 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			if localDirectory(e.Version) && resolved.text == "" {
 				return true // a link
 			}
+			if name, is := served(pathOf(e.Version)); name != "" && name != e.Name {
+				l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: e.Name, Name: name, Version: is, At: version.at})
+			}
+			e.ByAddress = true
 			// whether npm asks the one or the other hangs on further fields
 			if resolved.text != "" && resolved.text != e.Version {
 				add(resolved)
@@ -563,7 +573,10 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	if inner >= 0 {
 		e.Name = key[inner+len("node_modules/"):]
 	}
-	if name.text != "" {
+	if name.text != "" && name.text != e.Name {
+		if !root && !strings.HasPrefix(resolved.text, "git") && !strings.HasPrefix(resolved.text, "file:") {
+			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: e.Name, Name: name.text, Version: version.text, At: name.at})
+		}
 		e.Name = name.text
 	}
 	switch local := link || inner < 0; {

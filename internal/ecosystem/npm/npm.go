@@ -71,7 +71,10 @@ type room struct {
 	registry value
 	locks    []lockFile
 	groups   []decide.Group
-	inForce  []source.Source
+	flagged  []decide.Flagged
+	// unread are binary lock files.
+	unread  []string
+	inForce []source.Source
 }
 
 // New reads the lock files and settings of the checkout and, unless m.RepoOnly, npm's settings on the machine. The error
@@ -79,14 +82,14 @@ type room struct {
 func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, error) {
 	locks, errs := readLocks(co)
 	s := readSettings(m, co, true)
-	groups, err := group(locks)
+	g, err := gather(locks, m.Scripts)
 	if err != nil {
 		errs = append(errs, err)
 	}
 	if errs = append(errs, s.errs...); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	r := &room{m: m, co: co, official: OfficialRegistry(m, co.Fence), values: s.values, locks: locks, groups: groups}
+	r := &room{m: m, co: co, official: OfficialRegistry(m, co.Fence), values: s.values, locks: locks, groups: g.groups, flagged: g.flagged}
 	r.exe, _ = find(m, co.Fence)
 	r.rows = map[string]source.Source{}
 	for _, row := range append(Catalogue(), officialSource(r.official)) {
@@ -110,9 +113,8 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	for _, l := range locks {
 		e.Packages += len(l.Entries)
 	}
-	if unread := unreadLocks(co); len(unread) > 0 {
-		e.Notes = append(e.Notes, unread...)
-		e.Guarded = cmp.Or(e.Guarded, unread[0])
+	if r.unread = unreadLocks(co); len(r.unread) > 0 {
+		e.Guarded = cmp.Or(e.Guarded, source.Plain(r.unread[0], 200)+" is binary, so that what it pins is not known")
 	}
 	e.Present = len(files) > 0 || len(co.Files("package.json")) > 0
 	if r.official == "" && e.Present {
@@ -130,6 +132,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 				source.Plain(g.File, 200), g.Count, len(g.Items)))
 		}
 	}
+	e.Notes = append(e.Notes, g.left()...)
 	if r.registry.name == "" && e.Frozen == "" {
 		e.Frozen = "no registry is set, and npm's own default is not known"
 	}
@@ -185,7 +188,9 @@ func readLocks(co *lockfile.Checkout) (locks []lockFile, errs []error) {
 				errs = append(errs, err)
 				continue
 			}
-			locks = append(locks, lockFile{read, name, format.manager})
+			l := lockFile{read, name, format.manager}
+			l.Substitutes = confirmed(co, &l)
+			locks = append(locks, l)
 		}
 	}
 	return locks, errs
@@ -293,8 +298,17 @@ func guarded(groups []decide.Group, locked bool) string {
 func Hosts(co *lockfile.Checkout) map[string]bool {
 	hosts := map[string]bool{}
 	locks, _ := readLocks(co)
-	groups, _ := group(locks)
-	for _, g := range groups {
+	gathered, _ := gather(locks, nil)
+	if gathered == nil {
+		gathered = &grouping{}
+	}
+	for _, f := range gathered.flagged {
+		hosts[f.Key] = true
+	}
+	for _, l := range (&room{co: co, locks: locks, unread: unreadLocks(co)}).pins() {
+		hosts[l.Key] = true
+	}
+	for _, g := range gathered.groups {
 		if g.Host != "" {
 			hosts[source.Location{Host: g.Host, Port: g.Port}.HostPort()] = true
 		}

@@ -647,7 +647,7 @@ func TestHosts(t *testing.T) {
 		"sub/package-lock.json": "{",
 		".npmrc":                "registry=https://r.test/\n@s:registry=http://s.test:80/\nproxy=http://p.test:3128\n@x:registry=${X}\n",
 	})
-	want := map[string]bool{"official.test:8443": true, "r.test": true, "s.test": true, "p.test:3128": true}
+	want := map[string]bool{"official.test:8443": true, "r.test": true, "s.test": true, "p.test:3128": true, "lock package-lock.json": true}
 	if diff := cmp.Diff(want, Hosts(co)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

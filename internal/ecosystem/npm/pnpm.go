@@ -1,6 +1,7 @@
 package npm
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unsafe"
@@ -143,8 +144,17 @@ func (p *pnpmLock) importer(to *importer, key string) bool {
 	})
 }
 
-// root adds what was read of a package.json.
+// root adds what was read of a package.json. Where it asks for a version and has another package, that one is a substitute.
 func (p *pnpmLock) root(dir string, from *importer) {
+	for _, d := range from.found {
+		wanted, known := from.wants.find(d.name)
+		if text := d.version.text; !known || hasAddress(wanted) || begins(text) {
+			continue
+		}
+		if name, version := pnpmName(d.version.text); name != d.name && plainName(name) && begins(version) && isVersion(version) {
+			p.Substitutes = append(p.Substitutes, lockfile.Substitute{For: d.name, Name: name, Version: version, At: d.version.at})
+		}
+	}
 	p.Roots = append(p.Roots, lockfile.Root{Dir: dir, Wants: from.wants.merged()})
 }
 
@@ -232,9 +242,15 @@ func (p *pnpmLock) entry(key string, at lockfile.Position, snapshot bool) bool {
 	if !ok || !resolved && !snapshot && !p.pin(key, at, &resolution{}) {
 		return false
 	}
+	own, ownVersion := pnpmName(key)
+	plain := ownVersion != "" && isVersion(ownVersion)
+	if plain && (name.text != "" && name.text != own || version.text != "" && !sameVersion(version.text, ownVersion)) {
+		p.Substitutes = append(p.Substitutes, lockfile.Substitute{For: own, Name: cmp.Or(name.text, own),
+			Version: cmp.Or(version.text, ownVersion), At: cmp.Or(name, version).at})
+	}
 	for i := start; i < len(p.Entries); i++ {
 		e := &p.Entries[i]
-		e.Name, e.Version = pnpmName(key)
+		e.Name, e.Version, e.ByAddress = own, ownVersion, !plain && name.text == ""
 		e.InstallScript = build.text == "true"
 		if name.text != "" {
 			e.Name = name.text
@@ -317,18 +333,17 @@ func (p *pnpmLock) pin(key string, at lockfile.Position, r *resolution) bool {
 		return &p.Entries[len(p.Entries)-1]
 	}
 	name, version := pnpmName(key)
-	base, tarball := strings.TrimRight(r.registry.text, "/"), r.tarball.text
+	registry, tarball := strings.TrimRight(r.registry.text, "/"), r.tarball.text
 	switch {
-	case tarball == "" && base != "":
-		file := name[strings.LastIndexByte(name, '/')+1:] + "-" + version + ".tgz"
-		add(base+"/"+name+"/-/"+file, r.registry.at, &r.integrity)
+	case tarball == "" && registry != "":
+		add(registry+"/"+name+"/-/"+base(name)+"-"+version+".tgz", r.registry.at, &r.integrity)
 	case tarball == "":
 	case hasScheme(tarball):
 		add(tarball, r.tarball.at, &r.integrity)
 	case !plainRelative(tarball):
 		return p.failAt(r.tarball.at, "holds a tarball that is neither an address nor a plain path of the registry")
-	case base != "":
-		add(base+"/"+strings.TrimLeft(tarball, "/"), r.tarball.at, &r.integrity)
+	case registry != "":
+		add(registry+"/"+strings.TrimLeft(tarball, "/"), r.tarball.at, &r.integrity)
 	}
 	if r.url.text != "" {
 		add(r.url.text, r.url.at, &r.integrity)
@@ -349,7 +364,10 @@ func (p *pnpmLock) pin(key string, at lockfile.Position, r *resolution) bool {
 	if alias, version, ok := strings.Cut(spec, ":"); ok && version != "" && isVersion(version) {
 		add("", at, &r.integrity).Fault = fmt.Sprintf("the settings of pnpm say where the registry %q is", source.Plain(alias, 80))
 	} else if !localDirectory(spec) {
-		add(spec, at, &r.integrity)
+		e := add(spec, at, &r.integrity)
+		if e.Other = other(name, version, tarball); e.Other != "" { // a path below the registry
+			e.At = r.tarball.at
+		}
 	}
 	return true
 }

@@ -25,6 +25,14 @@ func (w *wants) add(kind int, name, wanted string) {
 	w[kind][name] = wanted
 }
 
+// find is the requirement of a name.
+func (w *wants) find(name string) (wanted string, ok bool) {
+	for i := len(w) - 1; i >= 0 && !ok; i-- {
+		wanted, ok = w[i][name]
+	}
+	return wanted, ok
+}
+
 // merged are the requirements that count, by name.
 func (w *wants) merged() map[string]string {
 	all := map[string]string{}
@@ -45,8 +53,52 @@ func (s *scanner) wants(w *wants, kind string) bool {
 		}
 		wanted, ok := s.str()
 		w.add(wantKind(kind), name, wanted)
+		s.renamed.ask(name, wanted)
 		return ok
 	})
+}
+
+// renamed are the packages that are asked for by another name, as "alias name", and those asked for by an address, as
+// "alias ".
+type renamed map[string]bool
+
+// ask notes a requirement.
+func (r *renamed) ask(alias, wanted string) {
+	name, isAlias := strings.CutPrefix(wanted, "npm:")
+	if i := strings.LastIndexByte(name, '@'); i > 0 {
+		name = name[:i]
+	}
+	switch {
+	case !isAlias && !isHTTP(wanted):
+		return
+	case !isAlias:
+		name = ""
+	}
+	if *r == nil {
+		*r = renamed{}
+	}
+	(*r)[alias+" "+name] = true
+}
+
+// without are the substitutes that nobody asked for.
+func (r renamed) without(all []lockfile.Substitute) []lockfile.Substitute {
+	return slices.DeleteFunc(all, func(s lockfile.Substitute) bool { return r[s.For+" "+s.Name] || r[s.For+" "] })
+}
+
+// asks notes requirements of a package that ask for another one by its name. Very few do, and the others are passed over.
+func (s *scanner) asks() bool {
+	start := s.mark()
+	if !s.skip() {
+		return false
+	}
+	if text := s.text[start.i:s.i]; !strings.Contains(text, "npm:") && !strings.Contains(text, "://") {
+		return true
+	}
+	end := s.mark()
+	s.back(start)
+	ok := s.wants(&wants{}, wantKinds[0])
+	s.back(end)
+	return ok
 }
 
 // bareRange takes away the "npm:" that yarn 2 and later put before a range, and leaves it before an alias.

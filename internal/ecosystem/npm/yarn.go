@@ -103,6 +103,9 @@ func (l *yarnLock) done() {
 // unreadable stands for an integrity that yarn can not compare with anything.
 const unreadable = "?"
 
+// foreign stands for a checksum of another cache than the lock file's own, which yarn compares with nothing.
+const foreign = "foreign"
+
 // fromHex makes an SRI of a digest of size bytes in lower case.
 func fromHex(algorithm, digest string, size int, option string) string {
 	var raw [64]byte
@@ -461,13 +464,22 @@ func splitPattern(pattern string) (name, wanted string) {
 // Without "resolved" yarn 1 asks for the pattern again, takes what it gets, and looks at no integrity of the file's.
 func (l *yarnLock) classicPackage(at lockfile.Position, patterns []string, version, resolved, integrity, alias field) bool {
 	start := len(l.Entries)
+	var replaced map[string]string
+	if len(patterns) > 1 && resolved.text != "" {
+		replaced = replacements(patterns)
+	}
 	for _, pattern := range patterns {
 		name, wanted := classicPattern(pattern)
 		if name == "" {
 			name = alias.text
 		}
+		if real := replaced[name]; real != "" && real != name && !hasAddress(wanted) {
+			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: name, Name: real, Version: version.text, At: at})
+			name = real
+		}
 		e := lockfile.Entry{Ecosystem: source.NPM, Name: name, Version: version.text, At: at, IntegrityAt: at}
 		kind := classicKind(wanted)
+		e.ByAddress = kind == fromTarball
 		if resolved.text == "" {
 			if e.URL = kind.address(wanted); kind == fromDisk {
 				continue
@@ -480,6 +492,32 @@ func (l *yarnLock) classicPackage(at lockfile.Position, patterns []string, versi
 		}
 	}
 	return true
+}
+
+// replacements are the packages that stand for all of one name in an entry, by that name: where package.json has a
+// resolution for a, its entry is "a@^1, a@npm:b@2".
+func replacements(patterns []string) map[string]string {
+	var out map[string]string
+	for _, p := range patterns {
+		if name, wanted := splitPattern(p); strings.HasPrefix(wanted, "npm:") {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[name], _ = classicPattern(p)
+		}
+	}
+	return out
+}
+
+// mirrored is what a file of the offline mirror holds, "evil-1.0.0", where its name does not say that it is the package.
+// Yarn puts the scope before the name.
+func mirrored(name, version, file string) string {
+	text, ok := strings.CutSuffix(file, ".tgz")
+	i := strings.LastIndexByte(text, '-')
+	if !ok || i < 0 || !begins(text[i+1:]) || version == "" || strings.HasSuffix(text, base(name)+"-"+version) {
+		return ""
+	}
+	return text
 }
 
 // classicResolved fills in what "resolved" and "integrity" say, and is false for what comes from the checkout.
@@ -506,7 +544,9 @@ func classicResolved(e *lockfile.Entry, kind classicSource, resolved, integrity 
 		e.URL = "./" + address // a bundle in the offline mirror
 		return true
 	case !named && strings.IndexByte("./\\", address[0]) < 0:
-		e.URL = ""
+		if e.URL = ""; kind == fromRegistry {
+			e.Other = mirrored(e.Name, e.Version, address)
+		}
 	}
 	if integrity.text != "" {
 		e.Integrity, e.IntegrityAt = integrity.text, integrity.at

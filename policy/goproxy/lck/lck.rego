@@ -111,7 +111,7 @@ way(g) := ["error", sprintf("has an address that cannot be judged: %s", [g.broke
 
 else := ["error", "has an address that cannot be judged"] if not g.kind in {"file", "git", "registry", "tarball"}
 
-else := ["warning", sprintf("comes from git at %s, and no checksum pins it", [place.label(g)])] if {
+else := ["warning", sprintf("comes from git at %s, and %s", [place.label(g), unproven(g)])] if {
 	g.kind == "git"
 	encrypted(g)
 } else := ["error", sprintf("comes from %s over %s, not https", [place.label(g), g.scheme])] if {
@@ -119,6 +119,11 @@ else := ["warning", sprintf("comes from git at %s, and no checksum pins it", [pl
 	not g["default"]
 	not place.secure(g)
 }
+
+# yarn 2 and later build the package of a repository with its own scripts, and keep a checksum of what came out.
+unproven(g) := "yarn's checksum is of what its scripts made of it" if g.integrity in {"sha512", "foreign"}
+
+else := "no checksum pins it"
 
 encrypted(g) if g.scheme == "ssh"
 
@@ -135,11 +140,28 @@ finding contains {
 	"id": "LCK003",
 	"severity": severity,
 	"msg": fault,
+	"fix": anew(renewal, object.get(g, "file", "")),
 	"group": g.id,
 } if {
 	some g in input.entries
 	g.kind in {"registry", "tarball"}
 	[severity, fault] := absence(g)
+}
+
+# renewal is how each manager writes an entry anew.
+renewal := {
+	"npm": "delete node_modules and the entry, run npm install",
+	"yarn": "delete the entry, run yarn install",
+	"pnpm": "run pnpm install --fix-lockfile",
+	"bun": "delete the lock file, run bun install",
+}
+
+# anew is what to do about an entry of a lock file, by the manager that wrote the file.
+anew(how, file) := sprintf("%s, and commit the lock file", [how[manager(file)]])
+
+manager(file) := object.get({"yarn.lock": "yarn", "pnpm-lock.yaml": "pnpm", "bun.lock": "bun"}, name, "npm") if {
+	parts := split(file, "/")
+	name := parts[count(parts) - 1]
 }
 
 absence(g) := ["error", "has no integrity"] if g.integrity == "none"
@@ -157,14 +179,160 @@ finding contains {
 	"id": "LCK004",
 	"severity": severity,
 	"msg": fault,
+	"fix": anew(rehash, object.get(g, "file", "")),
 	"group": g.id,
 } if {
 	some g in input.entries
 	[severity, fault] := weakness(g)
 }
 
+rehash := object.union(renewal, {"npm": "delete the entry's integrity, run npm install"})
+
 weakness(g) := ["warning", sprintf("is pinned by %s alone, which can be forged", [g.integrity])] if {
 	g.integrity in {"sha1", "md5"}
+} else := ["error", "has a checksum of another cache (cacheKey) than the lock file's own, which yarn compares with nothing"] if {
+	g.integrity == "foreign"
 } else := ["error", "has an integrity that cannot be read"] if {
 	not g.integrity in {"sha512", "sha384", "sha256", "none", "omitted"}
 }
+
+# METADATA
+# title: Locked package is fetched as another one
+# description: >-
+#  The address, or the name that the lock file has for it, is that of another package or of another version. Whoever reads
+#  the name is deceived, and the integrity fits what is fetched.
+# custom:
+#   id: LCK005
+#   severity: error
+#   fix: delete the entry, install the package anew, and commit the lock file
+flags contains [p, "LCK005", "error", p.detail] if {
+	some p in input.flagged
+	p.kind == "other"
+}
+
+# METADATA
+# title: Two hashes for one version of a package
+# description: A version has one content, so one of the entries is false.
+# custom:
+#   id: LCK006
+#   severity: error
+#   fix: >-
+#    find out which of the two is true (npm view NAME@VERSION dist.integrity), delete the other entry and install anew
+flags contains [p, "LCK006", "error", p.detail] if {
+	some p in input.flagged
+	p.kind == "clash"
+}
+
+# METADATA
+# title: Locked package runs a script when it is installed
+# description: >-
+#  The script is code of the package's owner, with the rights of the job. With scripts.npm in the configuration all others
+#  are errors; without it what a change brings in is a warning, and what was there is one note.
+# custom:
+#   id: LCK007
+#   severity: error
+#   fix: >-
+#    look at the script, then list the package under scripts.npm in .goproxy/config.yaml, or install with --ignore-scripts
+flags contains [p, "LCK007", severity, sprintf("%s%s", [p.detail, why])] if {
+	some p in input.flagged
+	p.kind == "script"
+	not p.listed
+	[severity, why] := news(p)
+}
+
+news(p) := ["error", ", and is not in the list scripts.npm"] if {
+	p.list_set
+} else := ["warning", ", and comes in by this change"] if {
+	p.origin == "change"
+}
+
+finding contains {
+	"id": "LCK007",
+	"severity": "note",
+	"msg": sprintf("%s: %s", [running(count(names)), some_of(names)]),
+	"subject": some_of(names),
+	"file": file,
+	"line": first[0],
+	"column": first[1],
+} if {
+	some file, places in known_scripts
+	first := min(places)
+	names := sort({name | some [_, _, name] in places})
+}
+
+# known_scripts are those that are no news, by file.
+known_scripts[p.file] contains [p.line, p.column, p.name] if {
+	some p in input.flagged
+	p.kind == "script"
+	not p.listed
+	not news(p)
+}
+
+running(n) := "1 package runs a script when it is installed" if n == 1
+
+else := sprintf("%d packages run a script when they are installed", [n])
+
+# some_of are three names, and how many more there are.
+some_of(names) := concat(", ", names) if count(names) <= 4
+
+else := sprintf("%s and %d more", [concat(", ", array.slice(names, 0, 3)), count(names) - 3])
+
+# flags are [package, rule, severity, fault], files [lock file, rule, severity, fault, remedy].
+finding contains object.union(place.position(p), {
+	"id": id,
+	"severity": severity,
+	"msg": sprintf("%s %s", [versioned(p), fault]),
+	"subject": versioned(p),
+}) if {
+	some [p, id, severity, fault] in flags
+}
+
+finding contains object.union(place.position(l), {
+	"id": id,
+	"severity": severity,
+	"msg": sprintf("%s %s", [l.file, fault]),
+	"subject": l.file,
+	"fix": fix,
+}) if {
+	some [l, id, severity, fault, fix] in files
+}
+
+versioned(p) := p.name if p.version == ""
+
+else := sprintf("%s@%s", [p.name, p.version])
+
+# METADATA
+# title: Lock file says too little
+# description: What it does not say cannot be judged.
+# custom:
+#   id: LCK010
+#   severity: warning
+#   fix: run npm install with npm 7 or later, and commit the lock file
+files contains [l, "LCK010", severity, l.fault, fix] if {
+	some l in input.npm.locks
+	l.fault != ""
+	[severity, fix] := remedy(l)
+}
+
+remedy(l) := ["warning", "run bun install --save-text-lockfile --lockfile-only, commit bun.lock and delete bun.lockb"] if {
+	l.manager == "bun"
+} else := ["note", "run npm install with npm 7 or later, and commit the lock file"]
+
+# METADATA
+# title: Packages come in the tarballs of others
+# description: >-
+#  A bundled package has no address and no integrity of its own, and no registry has seen it. Whoever publishes the package
+#  around it chose what is in there.
+# custom:
+#   id: LCK011
+#   severity: note
+#   fix: look for a version of the packages around them that bundles nothing
+files contains [l, "LCK011", "note", fault, "look for a version of the packages around them that bundles nothing"] if {
+	some l in input.npm.locks
+	l.bundled > 0
+	fault := bundling(l.bundled)
+}
+
+bundling(n) := "has a package that comes in the tarball of another one" if n == 1
+
+else := sprintf("has %d packages that come in the tarballs of others", [n])

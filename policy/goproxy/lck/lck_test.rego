@@ -146,3 +146,110 @@ test_lck004_silent_on_strong_and_absent if {
 		severities("LCK004", {"integrity": integrity}) == []
 	}
 }
+
+flagged(kind, change) := object.union(
+	{
+		"ecosystem": "npm", "name": "a", "version": "1.0.0", "kind": kind, "detail": "does so", "listed": false,
+		"list_set": false, "origin": "base", "file": "package-lock.json", "line": 7, "column": 3,
+	},
+	change,
+)
+
+told(id, packages) := [[f.severity, f.subject, f.msg, f.line] |
+	some f in lck.finding with input as {"flagged": packages}
+	f.id == id
+]
+
+test_lck005_fires if {
+	told("LCK005", [flagged("other", {})]) == [["error", "a@1.0.0", "a@1.0.0 does so", 7]]
+	told("LCK005", [flagged("other", {"version": ""})]) == [["error", "a", "a does so", 7]]
+}
+
+test_lck005_silent if told("LCK005", [flagged("script", {}), flagged("clash", {}), flagged("deprecated", {})]) == []
+
+test_lck006_fires if told("LCK006", [flagged("clash", {})]) == [["error", "a@1.0.0", "a@1.0.0 does so", 7]]
+
+test_lck006_silent if told("LCK006", [flagged("script", {}), flagged("other", {})]) == []
+
+test_lck007_fires_outside_the_list if {
+	told("LCK007", [flagged("script", {"list_set": true})]) == [[
+		"error", "a@1.0.0", "a@1.0.0 does so, and is not in the list scripts.npm", 7,
+	]]
+}
+
+test_lck007_fires_for_what_a_change_brings_in if {
+	told("LCK007", [flagged("script", {"origin": "change"})]) == [[
+		"warning", "a@1.0.0", "a@1.0.0 does so, and comes in by this change", 7,
+	]]
+}
+
+test_lck007_fires_once_for_what_was_there if {
+	told("LCK007", [flagged("script", {})]) == [["note", "a", "1 package runs a script when it is installed: a", 7]]
+	told("LCK007", [
+		flagged("script", {"line": 30, "name": "b"}), flagged("script", {"line": 9}),
+		flagged("script", {"line": 20, "version": "2.0.0"}), flagged("script", {"name": "x", "file": "x/package-lock.json"}),
+		flagged("script", {"line": 31, "name": "c"}), flagged("script", {"line": 40, "name": "d", "origin": "checkout"}),
+		flagged("script", {"line": 41, "name": "e"}),
+	]) == [
+		["note", "a, b, c and 2 more", "5 packages run a script when they are installed: a, b, c and 2 more", 9],
+		["note", "x", "1 package runs a script when it is installed: x", 7],
+	]
+}
+
+test_lck007_silent_where_listed if {
+	told("LCK007", [
+		flagged("script", {"list_set": true, "listed": true}),
+		flagged("script", {"list_set": true, "listed": true, "origin": "change"}),
+	]) == []
+}
+
+lock := {
+	"manager": "npm", "version": "3", "fault": "", "packages": 9, "bundled": 0, "beside": [], "origin": "base",
+	"file": "package-lock.json", "line": 4, "column": 22,
+}
+
+of_locks(id, change) := [[f.severity, f.subject, f.msg] |
+	some f in lck.finding with input as {"npm": {"locks": [object.union(lock, change)]}}
+	f.id == id
+]
+
+test_lck010_fires if {
+	of_locks("LCK010", {"fault": "says little"}) == [["note", "package-lock.json", "package-lock.json says little"]]
+	of_locks("LCK010", {"fault": "is binary", "manager": "bun", "file": "bun.lockb"}) == [["warning", "bun.lockb", "bun.lockb is binary"]]
+}
+
+test_lck010_silent if of_locks("LCK010", {}) == []
+
+test_lck011_fires if {
+	of_locks("LCK011", {"bundled": 1})[0][2] == "package-lock.json has a package that comes in the tarball of another one"
+	of_locks("LCK011", {"bundled": 3}) == [[
+		"note", "package-lock.json", "package-lock.json has 3 packages that come in the tarballs of others",
+	]]
+}
+
+test_lck011_silent if of_locks("LCK011", {}) == []
+
+remedies(change) := {f.fix |
+	some f in lck.finding with input as {"entries": [object.union(base, change)]}
+		with data.goproxy.builtin as {"npm": {"registry.npmmirror.com": true}}
+}
+
+test_remedies_are_of_the_manager if {
+	every fault in [{"integrity": "none"}, {"integrity": "broken"}] {
+		remedies(object.union(fault, {"file": "a/yarn.lock"})) == {"delete the entry, run yarn install, and commit the lock file"}
+		remedies(object.union(fault, {"file": "pnpm-lock.yaml"})) == {"run pnpm install --fix-lockfile, and commit the lock file"}
+		remedies(object.union(fault, {"file": "bun.lock"})) == {"delete the lock file, run bun install, and commit the lock file"}
+		some fix in remedies(object.union(fault, {"file": "npm-shrinkwrap.json"}))
+		contains(fix, "npm install")
+	}
+}
+
+said(change) := [f.msg |
+	some f in lck.finding with input as {"entries": [object.union(base, change)]}
+		with data.goproxy.builtin as {"npm": {"registry.npmmirror.com": true}}
+]
+
+test_words_of_yarn_2 if {
+	said({"integrity": "foreign"}) == ["has a checksum of another cache (cacheKey) than the lock file's own, which yarn compares with nothing"]
+	said({"kind": "git"}) == ["comes from git at registry.npmmirror.com, and yarn's checksum is of what its scripts made of it"]
+}

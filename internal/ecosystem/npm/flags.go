@@ -1,0 +1,150 @@
+package npm
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// flags are the packages that something sets apart, in the order of the files.
+type flags struct {
+	flagged []decide.Flagged
+	// counts are by kind, those of listed scripts apart: what is allowed leaves room for what is not.
+	counts map[flagKind]int
+	// scripts may run; nil where nobody said which.
+	scripts map[string]bool
+	// pinned are the packages of registries, each as it was met first.
+	pinned map[pin]*lockfile.Entry
+}
+
+type flagKind struct {
+	kind   string
+	listed bool
+}
+
+type pin struct{ name, version string }
+
+func newFlags(scripts []string, packages int) flags {
+	f := flags{counts: map[flagKind]int{}, pinned: make(map[pin]*lockfile.Entry, packages)}
+	if scripts != nil {
+		f.scripts = map[string]bool{}
+	}
+	for _, s := range scripts {
+		f.scripts[s] = true
+	}
+	return f
+}
+
+func (f *flags) put(p decide.Flagged) {
+	k := flagKind{p.Kind, p.Listed}
+	if f.counts[k]++; f.counts[k] > maxItems {
+		return
+	}
+	p.Ecosystem, p.Origin = source.NPM, source.Checkout
+	p.Name, p.Version = shownName(p.Name), shownVersion(p.Version)
+	if p.Key == "" {
+		p.Key = p.Kind + " " + p.Name + "@" + p.Version
+	}
+	f.flagged = append(f.flagged, p)
+}
+
+// flag looks at one entry. other is what is fetched in its place.
+func (f *flags) flag(e *lockfile.Entry, kind, other string) {
+	if other != "" {
+		f.put(decide.Flagged{Name: e.Name, Version: e.Version, Kind: decide.FlagOther, Position: e.At,
+			Detail: "is fetched as " + source.Plain(other, 300) + ", which its address is of"})
+	}
+	if e.InstallScript {
+		// what a package that has one already does in its next version is no news
+		f.put(decide.Flagged{Name: e.Name, Version: e.Version, Kind: decide.FlagScript, Detail: "runs a script when it is installed",
+			Listed: f.mayRun(e), ListSet: f.scripts != nil, Key: "script " + e.Name, Position: e.At})
+	}
+	if kind == kindRegistry && e.Integrity != "" && !e.Own {
+		f.compare(e)
+	}
+}
+
+// mayRun is true for what the user's list has: a name, name@version, or @scope/*.
+func (f *flags) mayRun(e *lockfile.Entry) bool {
+	scope, _, _ := strings.Cut(e.Name, "/")
+	return f.scripts[e.Name] || f.scripts[e.Name+"@"+e.Version] || scope != "" && scope[0] == '@' && f.scripts[scope+"/*"]
+}
+
+// compare looks for another hash of the same version, which has one content only.
+func (f *flags) compare(e *lockfile.Entry) {
+	k := pin{e.Name, e.Version}
+	first := f.pinned[k]
+	if first == nil {
+		f.pinned[k] = e
+		return
+	}
+	if algorithm := clash(first.Integrity, e.Integrity); algorithm != "" {
+		f.put(decide.Flagged{Name: e.Name, Version: e.Version, Kind: decide.FlagClash, Position: e.IntegrityAt,
+			Detail: fmt.Sprintf("has another %s than in %s:%d", algorithm, source.Plain(first.IntegrityAt.File, 200), first.IntegrityAt.Line)})
+	}
+}
+
+// substitute flags what stands for a package of another name.
+func (f *flags) substitute(s lockfile.Substitute) {
+	f.put(decide.Flagged{Name: s.For, Version: s.Version, Kind: decide.FlagOther, Position: s.At,
+		Detail: "is fetched as " + shownName(s.Name) + "@" + shownVersion(s.Version) + ", which nobody asks for by that name"})
+}
+
+// left says what was not told one by one.
+func (f *flags) left() (notes []string) {
+	for _, k := range slices.SortedFunc(maps.Keys(f.counts), func(a, b flagKind) int { return strings.Compare(a.kind, b.kind) }) {
+		if n := f.counts[k]; n > maxItems {
+			notes = append(notes, fmt.Sprintf("lock files: of %d packages that are flagged (%s), the first %d are told one by one", n, k.kind, maxItems))
+		}
+	}
+	return notes
+}
+
+// clash is the strongest algorithm of which both have a hash, if they have none in common; else it is empty.
+func clash(a, b string) string {
+	if a == b {
+		return ""
+	}
+	for _, algorithm := range algorithms {
+		of := func(integrity string) (hashes []string) {
+			for hash := range strings.FieldsSeq(integrity) {
+				hash, _, _ = strings.Cut(hash, "?")
+				if integrityClass(hash) == algorithm.name {
+					hashes = append(hashes, hash)
+				}
+			}
+			return hashes
+		}
+		if one, two := of(a), of(b); len(one) > 0 && len(two) > 0 {
+			if slices.ContainsFunc(one, func(hash string) bool { return slices.Contains(two, hash) }) {
+				return ""
+			}
+			return algorithm.name
+		}
+	}
+	return ""
+}
+
+// confirmed are the substitutes of a lock file that its package.json does not ask for either: npm and yarn 1 do not note
+// what "overrides" and "resolutions" put in the place of a package.
+func confirmed(co *lockfile.Checkout, l *lockFile) []lockfile.Substitute {
+	if len(l.Substitutes) == 0 || l.manager != "npm" && l.Asked == nil {
+		return l.Substitutes
+	}
+	manifest, _ := co.Read(path.Join(path.Dir(l.file), "package.json"), 0) // where there is none nobody asks
+	return slices.DeleteFunc(l.Substitutes, func(s lockfile.Substitute) bool {
+		for _, asked := range [...]string{`"npm:` + s.Name + `"`, `"npm:` + s.Name + `@`, "/" + s.Name + "/-/"} {
+			if bytes.Contains(manifest.Data, []byte(asked)) {
+				return true
+			}
+		}
+		return false
+	})
+}
