@@ -515,11 +515,11 @@ func TestProof(t *testing.T) {
 func TestParseProofErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":                                                    "p:1: does not begin with",
-		proofTitle + "\n":                                     "p:1: has no line that says how many records follow",
-		proofTitle + "\na\nb\nrecords x\n":                    "p:4: does not say how many",
-		proofTitle + "\na\nrecords 1\n":                       "p:3: ends after 0 records",
-		proofTitle + "\na\nrecords 1\na b\n":                  "p:4: has 2 fields",
+		"":                                   "p:1: does not begin with",
+		proofTitle + "\n":                    "p:1: has no line that says how many records follow",
+		proofTitle + "\na\nb\nrecords x\n":   "p:4: does not say how many",
+		proofTitle + "\na\nrecords 1\n":      "p:3: ends after 0 records",
+		proofTitle + "\na\nrecords 1\na b\n": "p:4: has 2 fields",
 		proofTitle + "\na\nrecords 1\na b c d e f\n":          "p:4: has no number",
 		proofTitle + "\na\nrecords 1\na b 1 d e f\n":          "p:4: has hashes that are not base64",
 		proofTitle + "\na\nrecords 1\na b 1 =! e \n":          "p:4: has a record that is not base64",

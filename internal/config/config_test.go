@@ -186,13 +186,13 @@ func TestBadFile(t *testing.T) {
 		{"twice", "mode: audit\nmode: enforce\n", `2:1: "mode" is written twice, first in line 1; keep one
 >  2 | mode: …
        ^`},
-		{"unknown", "mode: audit\ntoken: hunter2\n", `2:1: "token" is no key of this file; allowed: `+topKeys()+`
+		{"unknown", "mode: audit\ntoken: hunter2\n", `2:1: "token" is no key of this file; allowed: ` + topKeys() + `
 >  2 | token: ***
        ^`},
 		{"unknown below", "trusted:\n  hosts: hunter2\n", `2:3: "hosts" is no key of trusted; allowed: go, npm, addresses, require-address
 >  2 |   hosts: …
          ^`},
-		{"path as a key", "proxy.https: hunter2\n", `1:1: "proxy.https" is no key of this file; allowed: `+topKeys()+`
+		{"path as a key", "proxy.https: hunter2\n", `1:1: "proxy.https" is no key of this file; allowed: ` + topKeys() + `
 >  1 | proxy.https: …
        ^`},
 		{"no mapping", "- a\n", "1:1: the file is a list, not a mapping; write `key: value` lines below it\n>  1 | - a\n       ^"},
