@@ -258,6 +258,9 @@ func names(text []byte, m module.Version) bool {
 
 // end completes the report.
 func (c *client) end() *Report {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
 	r := &c.report
 	r.Requests, r.Bytes = c.requests.Load(), c.bytes.Load()
 	slices.SortFunc(r.Lies, func(a, b Lie) int {

@@ -580,3 +580,27 @@ func FuzzStore(f *testing.F) {
 		}
 	})
 }
+
+// A source that keeps silent is asked no more than a few times, and the next one is asked before it has given up.
+func TestSilentSource(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 3000)
+	var asked atomic.Int64
+	silent := Source{"silent", func(ctx context.Context, _ string) (int, []byte, error) {
+		asked.Add(1)
+		<-ctx.Done()
+		return 0, nil, ctx.Err()
+	}}
+	ids := make([]int, 50)
+	for i := range ids {
+		ids[i] = i * 60
+	}
+	r := verify(t, sums(ids...), Options{Key: l.VerifierKey(), Sources: []Source{silent, (&relay{log: l}).source("good")}})
+	if r.Count(Verified) != 100 || asked.Load() != 1 {
+		t.Errorf("%d questions, %v %v", asked.Load(), statuses(r), r.Notes)
+	}
+	refused := Source{"refused", func(context.Context, string) (int, []byte, error) { return 0, nil, errors.New("connection refused") }}
+	if r := verify(t, sums(ids...), Options{Key: l.VerifierKey(), Sources: []Source{refused}}); r.Count(Unverified) != 100 || r.Requests > 40 {
+		t.Errorf("%d requests, %v", r.Requests, statuses(r))
+	}
+}

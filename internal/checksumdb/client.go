@@ -34,8 +34,12 @@ type client struct {
 	// preferred is the index of the source that is asked first.
 	preferred       atomic.Int32
 	requests, bytes atomic.Int64
+	// silent is how often in a row each source did not answer at all.
+	silent []atomic.Int32
 
 	mu sync.Mutex // guards report.Lies and report.Notes while several ask
+	// ended is true when the report is the caller's: who answers later is not heard.
+	ended bool
 }
 
 type record struct {
@@ -53,20 +57,24 @@ type head struct {
 func newClient(v note.Verifier, o Options) *client {
 	o.Parallel, o.Heads = cmp.Or(o.Parallel, 32), max(o.Heads, 1)
 	c := &client{Options: o, verifier: v, nodes: nodes{}, kept: map[int64]bool{}, records: map[module.Version]record{}}
-	c.report.Name = v.Name()
+	c.report.Name, c.silent = v.Name(), make([]atomic.Int32, len(o.Sources))
 	return c
 }
 
 func (c *client) note(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.report.Notes = append(c.report.Notes, fmt.Sprintf(format, args...))
+	if !c.ended {
+		c.report.Notes = append(c.report.Notes, fmt.Sprintf(format, args...))
+	}
 }
 
 func (c *client) lie(source, format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.report.Lies = append(c.report.Lies, Lie{source, fmt.Sprintf(format, args...)})
+	if !c.ended {
+		c.report.Lies = append(c.report.Lies, Lie{source, fmt.Sprintf(format, args...)})
+	}
 }
 
 var errOffline = errors.New("nobody was asked")
@@ -109,17 +117,27 @@ func (c *client) ask(ctx context.Context, path string, accept func(body []byte, 
 	return cmp.Or(missing, err)
 }
 
+// givenUp is after how many questions without any answer nobody asks a source again.
+const givenUp = 3
+
 func (c *client) askOne(ctx context.Context, n int, path string, accept func([]byte, string) error) error {
 	s := c.Sources[n]
+	if c.silent[n].Load() >= givenUp {
+		return fmt.Errorf("%s does not answer", s.Name)
+	}
 	c.requests.Add(1)
 	status, body, err := s.Fetch(ctx, path)
 	c.bytes.Add(int64(len(body)))
 	switch {
 	case err != nil:
+		if ctx.Err() == nil {
+			c.silent[n].Add(1)
+		}
 		return err
 	case status != http.StatusOK:
 		return &statusError{s.Name, status}
 	}
+	c.silent[n].Store(0)
 	return accept(body, s.Name)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -40,30 +42,78 @@ func (c *client) heads(ctx context.Context) {
 		c.headFault = nil
 	}
 	seen := 0
-	for i, s := range c.Sources {
-		if seen >= c.Heads || c.report.Fork != nil || ctx.Err() != nil {
+	for h := range c.latest(ctx) {
+		seen++
+		c.advance(ctx, h)
+		if seen == c.Heads || c.report.Fork != nil {
 			break
 		}
-		var h head
-		err := c.askOne(ctx, i, "/latest", func(body []byte, source string) (err error) {
-			h, err = c.open(body, source)
-			return err
-		})
-		if err != nil {
-			c.headFault = err
-			c.note("%s gave no head of the log: %s", s.Name, reason(err))
-			continue
-		}
-		if seen++; seen == 1 {
-			c.preferred.Store(int32(i)) //nolint:gosec // a few sources
-		}
-		c.advance(ctx, h)
 	}
 	if seen > 0 && seen < c.Heads {
 		c.note("heads of %d sources were to be compared, and %d gave one", c.Heads, seen)
 	}
 	if c.current.N == 0 && c.headFault == nil {
 		c.headFault = ctx.Err()
+	}
+}
+
+// patience is how long a source is waited for before the next one is asked, too. A relay across the world answers in it.
+const patience = 400 * time.Millisecond
+
+// latest are the heads of the sources, as they come. The next source is asked where one fails or keeps silent; as many
+// at once as heads are wanted.
+func (c *client) latest(ctx context.Context) iter.Seq[head] {
+	return func(yield func(head) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		type answer struct {
+			i   int
+			h   head
+			err error
+		}
+		answers := make(chan answer, len(c.Sources))
+		next, waiting, first := 0, 0, true
+		start := func() {
+			if next < len(c.Sources) {
+				i := next
+				next, waiting = next+1, waiting+1
+				go func() {
+					a := answer{i: i}
+					a.err = c.askOne(ctx, i, "/latest", func(body []byte, source string) (err error) {
+						a.h, err = c.open(body, source)
+						return err
+					})
+					answers <- a
+				}()
+			}
+		}
+		for range c.Heads {
+			start()
+		}
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		for waiting > 0 {
+			select {
+			case a := <-answers:
+				waiting--
+				if a.err != nil {
+					c.headFault = a.err
+					c.note("%s gave no head of the log: %s", c.Sources[a.i].Name, reason(a.err))
+					start()
+					continue
+				}
+				if first {
+					first = false
+					c.preferred.Store(int32(a.i)) //nolint:gosec // a few sources
+				}
+				if !yield(a.h) {
+					return
+				}
+			case <-timer.C:
+				start()
+				timer.Reset(patience)
+			}
+		}
 	}
 }
 
