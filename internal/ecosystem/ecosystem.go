@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/org/goproxy-action/internal/checksumdb"
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
@@ -36,8 +37,29 @@ type Machine struct {
 	// Scripts are the packages of npm that may run a script when they are installed: names, name@version and @scope/*; nil
 	// where the user gave none.
 	Scripts []string
+	// Public are patterns, as in GOPRIVATE, of own modules whose names everybody may know.
+	Public []string
 	// RepoOnly leaves the machine's settings out.
 	RepoOnly bool
+}
+
+// Log is what can be compared with the transparency log of a checksum database.
+type Log struct {
+	// Key is the log's, as name+hash+key.
+	Key string
+	// Off is why nobody is to be asked ("GOSUMDB=off in the environment"); empty where somebody may be.
+	Off string
+	// Lines are those of all go.sum and go.work.sum files.
+	Lines []LogLine
+	// Private tells which module paths nobody is told. base is the checkout as the base commit has it, nil where that is
+	// not known.
+	Private func(base *lockfile.Checkout) func(path string) bool
+}
+
+// LogLine is one line with its place.
+type LogLine struct {
+	checksumdb.Line
+	At lockfile.Position
 }
 
 // ErrNoTool is what Prove's error wraps when the tool is not installed.
@@ -72,6 +94,8 @@ type Ecosystem struct {
 	SumDBFixed string
 	// SumDBWanted is true when the job will ask a checksum database.
 	SumDBWanted bool
+	// Log is what go.sum files say and the log that proves it; nil where there are none.
+	Log *Log
 	// Direct is true when "direct" is in force behind the sources.
 	Direct bool
 	// Effective are the settings in force by the tool's own names (GOPROXY, GOSUMDB, registry), redacted.

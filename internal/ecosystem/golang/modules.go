@@ -51,7 +51,9 @@ type pins struct {
 	clashes       []decide.Clash
 	lookalikes    []decide.Lookalike
 	requires      requirements
-	wants         []want
+	// summed are the lines of all go.sum and go.work.sum files.
+	summed []sumFile
+	wants  []want
 }
 
 func (p pins) present() bool { return p.mods+p.works > 0 }
@@ -184,7 +186,7 @@ func (v *view) readPins() error {
 		v.wants = append(v.wants, wanted(file, work.Go, work.Toolchain))
 		v.addVendor(w.vendor, w, w.members)
 	}
-	v.modules, v.clashes = len(ledger.versions), ledger.clashes()
+	v.modules, v.clashes, v.summed = len(ledger.versions), ledger.clashes(), ledger.files
 	paths := pathList{at: map[string]lockfile.Position{}}
 	v.requires = requirements{hosts: v.m.ModuleHosts, prefixes: v.m.ModulePrefixes}
 	for _, m := range order {

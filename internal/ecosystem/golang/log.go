@@ -1,0 +1,92 @@
+package golang
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+
+	"github.com/org/goproxy-action/internal/checksumdb"
+	"github.com/org/goproxy-action/internal/ecosystem"
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// log is what go.sum files say, and who is asked about it. Where the database in force is off, has a key that nobody vouches
+// for, or is not known, the genuine log is the one that could prove them; whether it is asked is the user's to say.
+func (v *view) log() *ecosystem.Log {
+	n := 0
+	for _, f := range v.summed {
+		n += len(f.lines)
+	}
+	if n == 0 {
+		return nil
+	}
+	set := v.set.get("GOSUMDB")
+	db := parseSumDB(set.value, v.m.SumDBKeys)
+	l := &ecosystem.Log{Key: db.key, Private: v.private, Lines: make([]ecosystem.LogLine, 0, n)}
+	switch {
+	case v.m.RepoOnly:
+		l.Off = "which modules are private is a setting of the machine, and those are left out"
+	case db.mode == off:
+		l.Off = "GOSUMDB=off (" + source.Plain(cmp.Or(set.from, set.origin), 200) + ")"
+	case !db.sound():
+		l.Off = "GOSUMDB names no checksum database that anybody vouches for"
+	}
+	if !db.sound() {
+		l.Key = defaultKey
+	}
+	for _, f := range v.summed {
+		for _, line := range f.lines {
+			version := line.Version
+			if line.GoMod {
+				version += "/go.mod"
+			}
+			l.Lines = append(l.Lines, ecosystem.LogLine{Line: checksumdb.Line{Module: line.Module, Version: version, Hash: line.Hash},
+				At: lockfile.Position{File: f.path, Line: line.Line, Column: line.Column}})
+		}
+	}
+	return l
+}
+
+// private tells which module paths are told nobody: those of GONOSUMDB or GOPRIVATE, and, since many forget to set these,
+// those that belong to the owner of the checkout's own modules, unless the configuration calls them public. Where it is
+// known the base commit says which these are: a change that calls its module by a stranger's name would hide the
+// stranger's lines.
+func (v *view) private(base *lockfile.Checkout) func(string) bool {
+	patterns := cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value)
+	paths := v.own
+	if base != nil {
+		paths = own(base)
+	}
+	prefixes := map[string]bool{}
+	for _, path := range paths {
+		if slices.Contains(forges[:], host(path)) && second(path) != "" {
+			path = host(path) + "/" + second(path)
+		}
+		if !strings.ContainsAny(path, `*?[\,`) {
+			prefixes[path] = true
+		}
+	}
+	assumed, public := strings.Join(slices.Sorted(maps.Keys(prefixes)), ","), strings.Join(v.m.Public, ",")
+	return func(path string) bool {
+		return module.MatchPrefixPatterns(patterns, path) ||
+			module.MatchPrefixPatterns(assumed, path) && !module.MatchPrefixPatterns(public, path)
+	}
+}
+
+// own are the paths of a checkout's modules. A file that cannot be understood is passed over.
+func own(co *lockfile.Checkout) []string {
+	var out []string
+	for _, name := range co.Files("go.mod") {
+		if file, err := co.Read(name, maxModFile); err == nil {
+			if path := modfile.ModulePath(file.Data); path != "" {
+				out = append(out, path)
+			}
+		}
+	}
+	return out
+}
