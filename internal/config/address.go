@@ -177,6 +177,22 @@ func setModuleHosts(c *Config, v []string, origin string) *fault {
 }
 
 func setModulePrefixes(c *Config, v []string, origin string) *fault {
+	if fault := modulePatterns(v); fault != nil {
+		return fault
+	}
+	c.ModulePrefixes = Value[[]string]{list(v), origin}
+	return nil
+}
+
+func setPublic(c *Config, v []string, origin string) *fault {
+	if fault := modulePatterns(v); fault != nil {
+		return fault
+	}
+	c.ModulePublic = Value[[]string]{list(v), origin}
+	return nil
+}
+
+func modulePatterns(v []string) *fault {
 	for i, entry := range v {
 		for part := range strings.SplitSeq(entry, "/") { // as module.MatchPrefixPatterns matches them
 			if _, err := path.Match(part, ""); err != nil || part == "" || strings.ContainsAny(part, ", \t") {
@@ -184,7 +200,6 @@ func setModulePrefixes(c *Config, v []string, origin string) *fault {
 			}
 		}
 	}
-	c.ModulePrefixes = Value[[]string]{list(v), origin}
 	return nil
 }
 

@@ -15,19 +15,34 @@ const maxAge = 3660 * 24 * time.Hour
 
 func setAge(ecosystem string) func(*Config, []string, string) *fault {
 	return func(c *Config, v []string, origin string) *fault {
-		unit, text := time.Hour, v[0]
-		number, hours := strings.CutSuffix(text, "h")
-		if !hours {
-			unit = 24 * time.Hour
-			number = strings.TrimSuffix(text, "d")
-		}
-		n, err := strconv.ParseUint(number, 10, 16)
-		if age := time.Duration(n) * unit; err == nil && number != text && n > 0 && age <= maxAge {
+		age, fault := parseAge(v[0])
+		if fault == nil {
 			put(&c.Age, ecosystem, Value[time.Duration]{age, origin})
-			return nil
 		}
-		return &fault{why: "is no age", hint: "write whole hours or days, at most ten years, such as 72h or 3d"}
+		return fault
 	}
+}
+
+func setHeadAge(c *Config, v []string, origin string) *fault {
+	age, fault := parseAge(v[0])
+	if fault == nil {
+		c.HeadAge = Value[time.Duration]{age, origin}
+	}
+	return fault
+}
+
+func parseAge(text string) (time.Duration, *fault) {
+	unit := time.Hour
+	number, hours := strings.CutSuffix(text, "h")
+	if !hours {
+		unit = 24 * time.Hour
+		number = strings.TrimSuffix(text, "d")
+	}
+	n, err := strconv.ParseUint(number, 10, 16)
+	if age := time.Duration(n) * unit; err == nil && number != text && n > 0 && age <= maxAge {
+		return age, nil
+	}
+	return 0, &fault{why: "is no age", hint: "write whole hours or days, at most ten years, such as 72h or 3d"}
 }
 
 func setAgeExclude(c *Config, v []string, origin string) *fault {

@@ -80,3 +80,23 @@ func TestAgeOfAChange(t *testing.T) {
 		}
 	}
 }
+
+// A change can have more compared with the log, never less, and tell nobody more names.
+func TestVerifyOfAChange(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		base, head, verify string
+		age                time.Duration
+		public             []string
+	}{
+		{"", "", VerifyAuto, 168 * time.Hour, nil},
+		{"", "verify: off\nchecksum-database: {max-head-age: 30d}\nmodules: {public: [a.test]}", VerifyAuto, 168 * time.Hour, nil},
+		{"", "verify: on\nchecksum-database: {max-head-age: 2d}", VerifyOn, 48 * time.Hour, nil},
+		{"verify: on\nmodules: {public: [a.test, b.test]}", "verify: off\nmodules: {public: [b.test, c.test]}", VerifyOn, 168 * time.Hour, []string{"b.test"}},
+	} {
+		c := load(t, tt.base).Stricter(load(t, tt.head))
+		if c.Verify.V != tt.verify || c.HeadAge.V != tt.age || !slices.Equal(c.ModulePublic.V, tt.public) {
+			t.Errorf("%q, %q: got %v %v %v", tt.base, tt.head, c.Verify, c.HeadAge, c.ModulePublic)
+		}
+	}
+}

@@ -58,6 +58,11 @@ type Config struct {
 	// ModuleHosts are hosts as in Trusted, and ModulePrefixes patterns as in GOPRIVATE, that module paths may begin with;
 	// not Given means any.
 	ModuleHosts, ModulePrefixes Value[[]string]
+	// ModulePublic are patterns, as in GOPRIVATE, of own modules whose names everybody may know.
+	ModulePublic Value[[]string]
+	// Verify is VerifyOff, VerifyAuto or VerifyOn; HeadAge is for how long the log may stand still.
+	Verify  Value[string]
+	HeadAge Value[time.Duration]
 	// Releases is ReleasesOff, ReleasesChanged or ReleasesAll.
 	Releases Value[string]
 	// Age is how old versions have to be, and AgeExclude the patterns of those that need not (see AnyAge).
@@ -89,6 +94,8 @@ func defaults() Config {
 		Tools:     Value[[]string]{nil, Default},
 		Direct:    Value[bool]{true, Default},
 
+		Verify:         Value[string]{VerifyAuto, Default},
+		HeadAge:        Value[time.Duration]{7 * 24 * time.Hour, Default},
 		Releases:       Value[string]{ReleasesChanged, Default},
 		RequireAddress: Value[bool]{false, Default},
 		WaiverDays:     Value[int]{180, Default},

@@ -48,7 +48,7 @@ trusted:
   require-address: true
 direct: deny
 checksum-database:
-  keys: [`+exampleKey+`]
+  {keys: [`+exampleKey+`], max-head-age: 48h}
 proxy:
   https: http://ci:s3cret@proxy.example:3128/
   http: http://proxy.example:3128
@@ -57,6 +57,8 @@ severity: {GO001: off, LCK003: error}
 waivers: {max-days: 90}
 releases: all
 age: {go: 3d, exclude: [a.example]}
+verify: on
+modules: {public: [github.com/corp/lib]}
 `)
 	at := func(line int) string { return fmt.Sprintf("%s:%d", File, line) }
 	want := Config{
@@ -71,6 +73,7 @@ age: {go: 3d, exclude: [a.example]}
 		Addresses: Value[[]netip.Prefix]{[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"),
 			netip.MustParsePrefix("2001:db8::/32")}, at(12)},
 		RequireAddress: Value[bool]{true, at(13)}, Direct: Value[bool]{false, at(14)},
+		Verify:     Value[string]{VerifyOn, at(25)}, HeadAge: Value[time.Duration]{48 * time.Hour, at(16)}, ModulePublic: Value[[]string]{[]string{"github.com/corp/lib"}, at(26)},
 		SumDBKeys:  Value[[]string]{[]string{exampleKey}, at(16)},
 		HTTPSProxy: Value[string]{"http://ci:s3cret@proxy.example:3128", at(18)}, HTTPProxy: Value[string]{"http://proxy.example:3128", at(19)},
 		NoProxy:    Value[[]string]{[]string{".corp.example", "10.0.0.0/8"}, at(20)},

@@ -80,6 +80,10 @@ const (
 	ProbeAll  = "all"
 	ProbeNone = "none"
 
+	VerifyOff  = "off"
+	VerifyAuto = "auto"
+	VerifyOn   = "on"
+
 	ReleasesOff     = "off"
 	ReleasesChanged = "changed"
 	ReleasesAll     = "all"
@@ -87,6 +91,8 @@ const (
 	allow = "allow"
 	deny  = "deny"
 )
+
+var verifies = []string{VerifyOff, VerifyAuto, VerifyOn} // the strictest last
 
 var releases = []string{ReleasesOff, ReleasesChanged, ReleasesAll} // the strictest last
 
@@ -155,6 +161,12 @@ func Settings() []Setting {
 		{Name: "direct", YAML: "direct", Allowed: []string{allow, deny}, Default: allow, Example: deny,
 			Doc: "Whether module downloads may end at the version control hosts (GOPROXY's direct).",
 			set: yes(allow, func(c *Config) *Value[bool] { return &c.Direct })},
+		{Name: "verify", YAML: "verify", Flag: "verify", Input: true, Default: VerifyAuto, Allowed: verifies, Example: VerifyOn,
+			Doc: "Whether the lines of go.sum are compared with the transparency log of the checksum database: auto where the log or a proof file answers, on fails where a line could not be compared, off compares nothing.",
+			set: plain(func(c *Config) *Value[string] { return &c.Verify })},
+		{Name: "checksum-database.max-head-age", YAML: "checksum-database.max-head-age", Default: "7d", Example: "48h",
+			Doc: "For how long no source may give a newer head of the log than the one that is remembered, in hours or days. A log that stands still for longer is shown to you alone, or its sources hold back what is new.",
+			set: setHeadAge},
 		{Name: "checksum-database.keys", YAML: "checksum-database.keys", Kind: List, Example: "[" + exampleKey + "]",
 			Doc: "Keys of checksum databases that are trusted beside the one built into Go, as name+hash+key.", set: setKeys},
 		{Name: "modules.hosts", YAML: "modules.hosts", Kind: List, Default: "any host", Example: "[github.com, golang.org, .corp.example]",
@@ -163,6 +175,9 @@ func Settings() []Setting {
 		{Name: "modules.prefixes", YAML: "modules.prefixes", Kind: List, Default: "any path", Example: "[github.com/corp, golang.org/x]",
 			Doc: "The only paths that required Go modules may have, as in GOPRIVATE: each part may hold * and ?, and takes in all paths below it.",
 			set: setModulePrefixes},
+		{Name: "modules.public", YAML: "modules.public", Kind: List, Example: "[github.com/corp/public]",
+			Doc: "Own modules whose names everybody may know, as in GOPRIVATE. Modules of the owner of this repository's own modules are taken for private, and the checksum database is not asked about them, unless they are listed here.",
+			set: setPublic},
 		{Name: "releases", YAML: "releases", Default: ReleasesChanged, Allowed: releases, Example: ReleasesAll,
 			Doc: "Of which versions the sources are asked what they say (age, retracted, deprecated): changed are those that a change introduces, where the commit it is measured against is known; all are all that are required or locked, as far as 10 seconds suffice; off are none.",
 			set: plain(func(c *Config) *Value[string] { return &c.Releases })},

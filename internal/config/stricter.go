@@ -20,6 +20,7 @@ import (
 //   - scripts that base allows too; where base has no list only an empty one is known to be narrower;
 //   - addresses that base allows too; require-address; direct: deny;
 //   - fewer days for waivers;
+//   - verify that compares more, a younger head of the log, fewer modules that are public;
 //   - more releases that are asked about, a greater age, fewer names that may be of any age; where base asks for no age,
 //     head's own names.
 func (base Config) Stricter(head Config) Config {
@@ -86,6 +87,17 @@ func (base Config) Stricter(head Config) Config {
 	}
 	if slices.Index(releases, head.Releases.V) > slices.Index(releases, base.Releases.V) {
 		out.Releases = Value[string]{head.Releases.V, head.Releases.Origin + by}
+	}
+	if slices.Index(verifies, head.Verify.V) > slices.Index(verifies, base.Verify.V) {
+		out.Verify = Value[string]{head.Verify.V, head.Verify.Origin + by}
+	}
+	if head.HeadAge.V < base.HeadAge.V {
+		out.HeadAge = Value[time.Duration]{head.HeadAge.V, head.HeadAge.Origin + by}
+	}
+	if h := head.ModulePublic; h.Given() && base.ModulePublic.Given() {
+		if names := commonPrefixes(base.ModulePublic.V, h.V); !slices.Equal(names, base.ModulePublic.V) {
+			out.ModulePublic = Value[[]string]{names, h.Origin + by}
+		}
 	}
 	out.Age = maps.Clone(base.Age)
 	for ecosystem, h := range head.Age {
