@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/note"
@@ -81,8 +82,12 @@ type Report struct {
 	// Tree is the head that all was proven against; N is 0 where there is none. Signed is the head as it was signed.
 	Tree   tlog.Tree
 	Signed []byte
-	// Source is where the head comes from: a source's name, "cache" or "proof".
+	// Source is where the head comes from: a source's name, "cache" or "proof". Since is when it was first seen; a head
+	// itself has no date.
 	Source string
+	Since  time.Time
+	// Asked is true where a source gave a head.
+	Asked bool
 	// Consistent is nil where no head was remembered.
 	Consistent *bool
 	// Lag is by how many records the heads of the sources lay behind the remembered one.
@@ -135,6 +140,8 @@ type Options struct {
 	Private func(path string) bool
 	// Parallel is how many requests are under way at once; 0 means 32.
 	Parallel int
+	// Now is the time; nil is time.Now.
+	Now func() time.Time
 	// Progress is called with how many versions are done, and of how many; nil is not.
 	Progress func(done, of int)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/note"
@@ -602,5 +603,29 @@ func TestSilentSource(t *testing.T) {
 	refused := Source{"refused", func(context.Context, string) (int, []byte, error) { return 0, nil, errors.New("connection refused") }}
 	if r := verify(t, sums(ids...), Options{Key: l.VerifierKey(), Sources: []Source{refused}}); r.Count(Unverified) != 100 || r.Requests > 40 {
 		t.Errorf("%d requests, %v", r.Requests, statuses(r))
+	}
+}
+
+// Since when a log stands still is remembered with its head.
+func TestSince(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 300)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := time.Unix(1_800_000_000, 0)
+	o := Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}, Now: func() time.Time { return day }}
+	if r := verify(t, sums(3), o); !r.Since.Equal(day) || !r.Asked {
+		t.Errorf("%v %t", r.Since, r.Asked)
+	}
+	first := day
+	day = day.AddDate(0, 0, 9)
+	if r := verify(t, sums(4), o); !r.Since.Equal(first) {
+		t.Errorf("%v", r.Since)
+	}
+	grow(l, 400)
+	if r := verify(t, sums(4), o); !r.Since.Equal(day) {
+		t.Errorf("%v", r.Since)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/note"
@@ -52,9 +53,14 @@ type head struct {
 	tlog.Tree
 	signed []byte
 	source string
+	// since is when it was first seen.
+	since time.Time
 }
 
 func newClient(v note.Verifier, o Options) *client {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	o.Parallel, o.Heads = cmp.Or(o.Parallel, 32), max(o.Heads, 1)
 	c := &client{Options: o, verifier: v, nodes: nodes{}, kept: map[int64]bool{}, records: map[module.Version]record{}}
 	c.report.Name, c.silent = v.Name(), make([]atomic.Int32, len(o.Sources))

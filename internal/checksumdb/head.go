@@ -29,7 +29,7 @@ func (c *client) open(msg []byte, source string) (head, error) {
 	if err != nil || tree.N <= 0 {
 		return head{}, fmt.Errorf("%s gave a signed text that is no head of a log", source)
 	}
-	return head{tree, msg, source}, nil
+	return head{tree, msg, source, c.Now()}, nil
 }
 
 // heads asks the sources for their newest head, and compares each with what is remembered and with one another.
@@ -44,6 +44,7 @@ func (c *client) heads(ctx context.Context) {
 	seen := 0
 	for h := range c.latest(ctx) {
 		seen++
+		c.report.Asked = true
 		c.advance(ctx, h)
 		if seen == c.Heads || c.report.Fork != nil {
 			break
@@ -119,7 +120,7 @@ func (c *client) latest(ctx context.Context) iter.Seq[head] {
 
 func (c *client) use(h head) {
 	c.current = h
-	c.report.Tree, c.report.Signed, c.report.Source = h.Tree, h.signed, h.source
+	c.report.Tree, c.report.Signed, c.report.Source, c.report.Since = h.Tree, h.signed, h.source, h.since
 }
 
 // advance compares a head with the one that is used, and uses the newer one where both are of one log.

@@ -161,6 +161,6 @@ func (c *client) adopt(p *Proof) {
 		c.records[r.Version] = r.record
 	}
 	if tree.N > c.remembered.N {
-		c.remembered = head{tree, p.signed, "proof"}
+		c.remembered = head{tree, p.signed, "proof", c.Now()}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/note"
@@ -98,6 +99,10 @@ func blocks(data []byte, each func(kind byte, content []byte)) {
 	}
 }
 
+func appendHead(h head) []byte {
+	return append(binary.AppendVarint(nil, h.since.Unix()), h.signed...)
+}
+
 func appendRecord(b []byte, m module.Version, id int64, text []byte) []byte {
 	b = binary.AppendVarint(b, id)
 	name := m.Path + "@" + m.Version
@@ -171,12 +176,13 @@ func (c *client) recall(kind byte, content []byte) {
 	r := reader{data: content}
 	switch kind {
 	case headBlock:
-		n, err := note.Open(content, note.VerifierList(c.verifier))
-		if err != nil {
+		seen := r.number()
+		n, err := note.Open(r.data, note.VerifierList(c.verifier))
+		if r.bad || err != nil {
 			return
 		}
 		if tree, err := tlog.ParseTree([]byte(n.Text)); err == nil && tree.N > c.remembered.N {
-			c.remembered = head{tree, content, "cache"}
+			c.remembered = head{tree, r.data, "cache", time.Unix(seen, 0)}
 		}
 	case recordBlock:
 		id, name, text := r.number(), r.text(), r.text()
@@ -226,7 +232,7 @@ func (c *client) remember(versions []*version) {
 	}
 	var out []byte
 	if c.current.N > c.remembered.N {
-		out = appendBlock(out, headBlock, c.current.signed)
+		out = appendBlock(out, headBlock, appendHead(c.current))
 	}
 	known := c.kept
 	write := func(kind byte, content []byte, indexes map[int64]bool) {
@@ -267,7 +273,7 @@ func (c *client) remember(versions []*version) {
 
 // whole is a store of this run alone.
 func (c *client) whole(versions []*version) []byte {
-	out := appendBlock(nil, headBlock, c.current.signed)
+	out := appendBlock(nil, headBlock, appendHead(c.current))
 	known := nodes{}
 	for _, v := range versions {
 		if !v.proven {
