@@ -73,7 +73,7 @@ modules: {public: [github.com/corp/lib]}
 		Addresses: Value[[]netip.Prefix]{[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"),
 			netip.MustParsePrefix("2001:db8::/32")}, at(12)},
 		RequireAddress: Value[bool]{true, at(13)}, Direct: Value[bool]{false, at(14)},
-		Verify:     Value[string]{VerifyOn, at(25)}, HeadAge: Value[time.Duration]{48 * time.Hour, at(16)}, ModulePublic: Value[[]string]{[]string{"github.com/corp/lib"}, at(26)},
+		Verify: Value[string]{VerifyOn, at(25)}, HeadAge: Value[time.Duration]{48 * time.Hour, at(16)}, ModulePublic: Value[[]string]{[]string{"github.com/corp/lib"}, at(26)},
 		SumDBKeys:  Value[[]string]{[]string{exampleKey}, at(16)},
 		HTTPSProxy: Value[string]{"http://ci:s3cret@proxy.example:3128", at(18)}, HTTPProxy: Value[string]{"http://proxy.example:3128", at(19)},
 		NoProxy:    Value[[]string]{[]string{".corp.example", "10.0.0.0/8"}, at(20)},
