@@ -38,6 +38,8 @@ type origin struct {
 	// key is the canonical origin.
 	key string
 	ok  bool
+	// fetched is true where what lies at the address is always downloaded, and never cloned.
+	fetched bool
 }
 
 func (g *grouping) add(e *lockfile.Entry) {
@@ -127,10 +129,14 @@ func (g *grouping) place(e *lockfile.Entry) (kind, key string, place decide.Plac
 			o = origin{loc: loc, ok: err == nil}
 			if o.ok {
 				o.key, o.place = originOf(loc)
+				o.fetched = !forges[strings.TrimPrefix(loc.Host, "www.")]
 			}
 			g.origins[head] = o
 		}
-		if o.ok {
+		switch {
+		case o.fetched && servedPlainly(e.Name, e.Version, path):
+			return kindRegistry, o.key, o.place, ""
+		case o.ok:
 			loc := o.loc
 			loc.Path = path
 			kind = kindAt(e.Name, loc)

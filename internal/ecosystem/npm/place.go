@@ -94,13 +94,20 @@ func shorthand(host, repo string) (string, source.Location, error) {
 	return kindGit, loc, nil
 }
 
+// forges are the hosts of hosted that serve their repositories over https.
+var forges = map[string]bool{"github.com": true, "bitbucket.org": true, "git.sr.ht": true, "gist.github.com": true, "gitlab.com": true}
+
 // isHostedGit is true for the address of a repository at a host that npm knows, which it clones though it says https. The
 // paths are those of hosted-git-info 9; npm downloads from any other, whatever its name ends in.
 func isHostedGit(loc source.Location) bool {
+	host := strings.TrimPrefix(loc.Host, "www.")
+	if !forges[host] {
+		return false
+	}
 	parts := append(strings.Split(strings.TrimPrefix(loc.Path, "/"), "/"), "", "", "") // user, project, what of it
 	https := loc.Scheme == "https"
 	named := parts[0] != "" && strings.TrimSuffix(parts[1], ".git") != ""
-	switch strings.TrimPrefix(loc.Host, "www.") {
+	switch host {
 	case "github.com":
 		return named && (parts[2] == "" || parts[2] == "tree")
 	case "bitbucket.org":
