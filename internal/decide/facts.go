@@ -106,6 +106,8 @@ type Override struct {
 
 // Manager is one packageManager field, which corepack and the managers themselves download and run.
 type Manager struct {
+	// Setting is packageManager, or devEngines.packageManager where there is no such field.
+	Setting string `json:"setting"`
 	// Name is npm, pnpm, yarn or bun, or what else stands there; Version is without the hash.
 	Name    string `json:"name"`
 	Version string `json:"version"`
@@ -124,10 +126,16 @@ type Manager struct {
 type Script struct {
 	// Name is preinstall, install, postinstall, prepare or the like.
 	Name string `json:"name"`
+	// Kind is source, pipe or adhoc, as of an Action; empty where nothing was seen.
+	Kind string `json:"kind"`
 	// Fault is what is wrong with its command, in words; empty where nothing was seen.
-	Fault  string `json:"fault"`
-	Key    string `json:"-"`
-	Origin string `json:"origin"`
+	Fault string `json:"fault"`
+	// Place is where packages would come from, with the ecosystem whose packages those are, where nothing else is wrong
+	// but perhaps that.
+	Place     *Place `json:"place,omitempty"`
+	Ecosystem string `json:"ecosystem"`
+	Key       string `json:"-"`
+	Origin    string `json:"origin"`
 	lockfile.Position
 }
 

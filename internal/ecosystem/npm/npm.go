@@ -72,6 +72,7 @@ type room struct {
 	locks    []lockFile
 	groups   []decide.Group
 	flagged  []decide.Flagged
+	facts    manifestFacts
 	// unread are binary lock files.
 	unread  []string
 	inForce []source.Source
@@ -86,10 +87,12 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	if err != nil {
 		errs = append(errs, err)
 	}
+	facts := readManifests(co, locks)
+	errs = append(errs, facts.errs...)
 	if errs = append(errs, s.errs...); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	r := &room{m: m, co: co, official: OfficialRegistry(m, co.Fence), values: s.values, locks: locks, groups: g.groups, flagged: g.flagged}
+	r := &room{m: m, co: co, official: OfficialRegistry(m, co.Fence), values: s.values, locks: locks, groups: g.groups, flagged: g.flagged, facts: facts}
 	r.exe, _ = find(m, co.Fence)
 	r.rows = map[string]source.Source{}
 	for _, row := range append(Catalogue(), officialSource(r.official)) {
@@ -110,6 +113,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 		Target: target, Fill: r.fill, Changes: r.changes, Prove: r.prove,
 		Hosts: func(co *lockfile.Checkout) (map[string]bool, error) { return Hosts(co), nil },
 	}
+	e.Notes = append(e.Notes, facts.notes...)
 	for _, l := range locks {
 		e.Packages += len(l.Entries)
 	}
@@ -313,6 +317,8 @@ func Hosts(co *lockfile.Checkout) map[string]bool {
 			hosts[source.Location{Host: g.Host, Port: g.Port}.HostPort()] = true
 		}
 	}
+	facts := readManifests(co, locks)
+	facts.keys(hosts)
 	none := func(string) (string, bool) { return "", false }
 	// files that only an .npmrc names are those of the head, whatever the commit
 	for _, v := range readSettings(ecosystem.Machine{Lookup: none, RepoOnly: true}, co, false).values {
