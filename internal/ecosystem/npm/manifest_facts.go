@@ -248,6 +248,9 @@ func (p *project) place(w want) (decide.Override, bool) {
 // locateWant tells what a requirement names. patched is true for the path of a patch.
 func locateWant(name, text string, patched bool, depth int) (kind string, place decide.Place, ok bool) {
 	text = strings.TrimSpace(text)
+	if repo, _, ok := strings.Cut(text, "#"); ok && strings.Count(repo, "/") == 1 && !strings.Contains(repo, ":") {
+		text = repo // of github.com, with "#semver:^1" behind it
+	}
 	protocol, rest, _ := strings.Cut(text, ":")
 	file := func(name string) (string, decide.Place, bool) {
 		return kindFile, decide.Place{Scheme: "file", URL: name}, true
