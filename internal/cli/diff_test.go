@@ -203,8 +203,12 @@ func TestDiffAuto(t *testing.T) {
 	s.file("package-lock.json", lock(alsoHTTP, overHTTP))
 	head := s.commit()
 	want := []string{"LCK002 a@1.0.0 known", "LCK002 d@1.0.0 active"}
-	for name, play := range map[string]func(){"pull request": func() { s.pullRequest(base, head) }, "merge request": func() { s.mergeRequest(base) }} {
-		play()
+	for _, host := range []struct { // the second's environment stays
+		name string
+		play func()
+	}{{"pull request", func() { s.pullRequest(base, head) }}, {"merge request", func() { s.mergeRequest(base) }}} {
+		name := host.name
+		host.play()
 		for _, diff := range []string{"auto", base} {
 			if got, code := s.statuses("--diff", diff); !slices.Equal(got, want) || code != 1 {
 				t.Errorf("%s, %s: exit %d, %q", name, diff, code, got)

@@ -50,7 +50,7 @@ misplaced contains place.position(o) if some [o, _, _] in placements
 #   fix: keep the lock file of the package manager that the jobs use, and delete the others
 faults contains [l, "LCK009", object.get({"change": "warning"}, l.origin, "note"), l.file, fault] if {
 	some l in input.npm.locks
-	count(l.beside) > 0
+	some _ in l.beside
 	every other in l.beside {
 		l.file < other
 	}
