@@ -16,6 +16,7 @@ import (
 	"github.com/org/goproxy-action/internal/config"
 	"github.com/org/goproxy-action/internal/ecosystem/golang"
 	"github.com/org/goproxy-action/internal/ecosystem/npm"
+	"github.com/org/goproxy-action/internal/ecosystem/workflow"
 )
 
 // TestPreCommitHooks holds .pre-commit-hooks.yaml to the program: a hook starts where a file changes that the program
@@ -43,6 +44,7 @@ func TestPreCommitHooks(t *testing.T) {
 	for _, n := range slices.Concat(golang.Names(), npm.Names(), []string{"vendor/modules.txt"}) {
 		names = append(names, regexp.QuoteMeta(n))
 	}
+	names = append(names, workflow.Patterns()...)
 	files := `(^|/)(` + strings.Join(names, "|") + `|\.goproxy/.+)$`
 	want := []hook{
 		{ID: "goproxy-action", Language: "golang", Entry: "goproxy-action check --scope repo --offline"},

@@ -166,6 +166,12 @@ type Action struct {
 	// Kind is source (it changes where packages come from or what is checked), early (it installs before the gate in the
 	// same job), pipe (it runs what it downloads) or adhoc (it installs what no lock file pins).
 	Kind string `json:"kind"`
+	// Ecosystem is go, npm, git or pip, of whose packages it is; may be empty.
+	Ecosystem string `json:"ecosystem"`
+	// Unchecked is true where something is believed afterwards that nothing has verified.
+	Unchecked bool `json:"unchecked"`
+	// Places are those that it names; empty where none is written out.
+	Places []Place `json:"places"`
 	// Job is the job's name; empty in an action.
 	Job string `json:"job"`
 	// Command is the offending part on one line, redacted, at most 200 bytes.

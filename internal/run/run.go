@@ -279,6 +279,9 @@ func (j *job) atBase(ctx context.Context, base *front.Base, names []string, alwa
 			wanted[f] = true
 		}
 	}
+	for _, f := range workflow.Files(j.checkout) {
+		wanted[f] = true
+	}
 	if err := j.deleted(ctx, base, names, wanted); err != nil {
 		return nil, err
 	}
