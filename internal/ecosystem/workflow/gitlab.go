@@ -109,7 +109,6 @@ func (r *room) lines(p place, n *yaml.Node, depth int) (out []line) {
 	}
 	switch n.Kind {
 	case yaml.ScalarNode:
-		r.spend(len(n.Value) / perStep)
 		return []line{{place: p, node: n}}
 	case yaml.SequenceNode:
 		for _, item := range n.Content {

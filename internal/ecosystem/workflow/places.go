@@ -65,8 +65,9 @@ func (f *finder) below(dir string, depth int, match *regexp.Regexp) (out []strin
 }
 
 var (
-	isYAML   = regexp.MustCompile(`\.ya?ml$`)
-	isAction = regexp.MustCompile(`(?:^|/)action\.ya?ml$`)
+	isYAML    = regexp.MustCompile(`\.ya?ml$`)
+	errorLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
+	isAction  = regexp.MustCompile(`(?:^|/)action\.ya?ml$`)
 )
 
 // start are the files that CI systems read by themselves, and the actions of .github/actions.
@@ -125,8 +126,8 @@ func (r *room) read(name string) (*document, error) {
 	d, err := parse(f)
 	if err != nil {
 		fault := "is no YAML that can be read, so not all of it is judged"
-		if !f.Linked { // the library quotes the file
-			fault += ": " + source.Plain(source.Redact(strings.TrimPrefix(err.Error(), "yaml: ")), 200)
+		if !f.Linked { // the library quotes the file, and its lines are not always right
+			fault += ": " + source.Plain(source.Redact(errorLine.ReplaceAllString(err.Error(), "")), 200)
 		}
 		r.note(name, fault)
 	}

@@ -31,8 +31,8 @@ const (
 	maxFiles   = 2000
 	maxActions = 2000
 	maxSteps   = 200_000
-	// perStep is how many bytes of a script count as one step.
-	perStep = 500
+	// perStep is how many bytes of a script that is searched for the gate count as one step.
+	perStep = 5000
 )
 
 // Kinds of decide.Action beside those of ecosystem.Command.

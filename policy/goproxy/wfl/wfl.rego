@@ -9,7 +9,7 @@ import data.goproxy.place
 # title: Workflow changes where packages come from
 # description: >-
 #  A command, a variable or an input of an action names another source than that of the job, or switches off what is
-#  verified, in every run of the workflow.
+#  verified, in every run of the workflow. Another source that was named before is a note.
 # custom:
 #   id: WFL001
 #   severity: warning
@@ -36,7 +36,7 @@ told contains [a, "WFL002", "warning", a.fault] if {
 
 # METADATA
 # title: Workflow runs what it downloads
-# description: A script that goes from the network into a shell is pinned by nothing, and has the job's credentials.
+# description: A script that goes from the network into a shell is pinned by nothing, and has the job's credentials. What was there before is one note for each file.
 # custom:
 #   id: WFL003
 #   severity: warning
@@ -49,7 +49,7 @@ told contains [a, "WFL003", "warning", a.fault] if {
 
 # METADATA
 # title: Workflow installs what no lock file pins
-# description: Whatever is the newest version gets installed, with the credentials of the job.
+# description: Whatever is the newest version gets installed, with the job's credentials. What was there before is one note for each file.
 # custom:
 #   id: WFL004
 #   severity: warning
