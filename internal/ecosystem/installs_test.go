@@ -10,23 +10,23 @@ import (
 func TestInstalls(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
-		"npm ci":                                  {"0 npm npm ci"},
-		"cd web && sudo npm --prefix ui install":  {"15 npm npm install"},
-		"if x; then\n  CI=1 yarn --immutable\nfi": {"18 npm yarn"},
-		"yarn build; pnpm -C a i; bun x y":        {"12 npm pnpm i", "25 npm bun x"},
-		"corepack pnpm install":                   {"0 npm pnpm install"},
+		"npm ci":                                  {"0 npm ci (npm)"},
+		"cd web && sudo npm --prefix ui install":  {"15 npm install (npm)"},
+		"if x; then\n  CI=1 yarn --immutable\nfi": {"18 yarn (npm)"},
+		"yarn build; pnpm -C a i; bun x y":        {"12 pnpm i (npm)", "25 bun x (npm)"},
+		"corepack pnpm install":                   {"0 pnpm install (npm)"},
 		"corepack enable; npm run build":          nil,
 		"go version; go env GOPROXY; go mod edit": nil,
-		"go -C x mod download -x":                 {"0 go go mod download"},
-		"FOO=$(go list -m all) go test ./...":     {"22 go go test"},
+		"go -C x mod download -x":                 {"0 go mod download (go)"},
+		"FOO=$(go list -m all) go test ./...":     {"22 go test (go)"},
 		"# npm ci\necho 'npm ci'":                 nil,
-		"npx prettier .":                          {"0 npm npx prettier"},
-		"/usr/local/bin/npm.cmd i":                {"0 npm npm i"},
-		"npm install --loglevel \"$TOKEN\"":       {"0 npm npm install"},
+		"npx prettier .":                          {"0 npx prettier (npm)"},
+		"/usr/local/bin/npm.cmd i":                {"0 npm i (npm)"},
+		"npm install --loglevel \"$TOKEN\"":       {"0 npm install (npm)"},
 	} {
 		var got []string
 		for _, c := range Installs(text) {
-			got = append(got, strconv.Itoa(c.Offset)+" "+c.Ecosystem+" "+c.Text)
+			got = append(got, strconv.Itoa(c.Offset)+" "+c.Text+" ("+c.Ecosystem+")")
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s\n%s", text, diff)

@@ -107,10 +107,10 @@ func (r *room) lines(p place, n *yaml.Node, depth int) (out []line) {
 		from, target := r.follow(p, n)
 		return r.lines(from, target, depth+1)
 	}
-	switch n.Kind {
-	case yaml.ScalarNode:
+	if n.Kind == yaml.ScalarNode {
 		return []line{{place: p, node: n}}
-	case yaml.SequenceNode:
+	}
+	if n.Kind == yaml.SequenceNode {
 		for _, item := range n.Content {
 			out = append(out, r.lines(p, item, depth+1)...)
 		}
