@@ -70,16 +70,25 @@ finding contains object.union(place.position(a), {
 }
 
 # Of what was there before, a file has one note for each kind, at the first of them.
-finding contains object.union(place.position(first), {
+finding contains {
 	"id": id,
 	"severity": "note",
-	"msg": concat("", [first.command, " ", first.fault, more(count(all) - 1)]),
-	"subject": first.command,
-}) if {
-	some kind, id in {"pipe": "WFL003", "adhoc": "WFL004"}
-	some file in {a.file | some a in input.workflows; a.kind == kind; not introduced(a)}
-	all := [a | some a in input.workflows; a.kind == kind; a.file == file; not introduced(a)]
-	first := all[0]
+	"msg": concat("", [command, " ", fault, more(count(all) - 1)]),
+	"subject": command,
+	"file": file,
+	"line": line,
+	"column": column,
+} if {
+	input.workflows[0] # else none of this is needed
+	some kind, files in before
+	id := {"pipe": "WFL003", "adhoc": "WFL004"}[kind]
+	some file, all in files
+	[line, column, command, fault] := min(all)
+}
+
+before[a.kind][a.file] contains [a.line, a.column, a.command, a.fault] if {
+	some a in input.workflows
+	not introduced(a)
 }
 
 more(0) := ""
