@@ -71,6 +71,9 @@ type Config struct {
 	// Scripts are the packages of npm that may run a script when they are installed: names, name@version and @scope/*; not
 	// Given means that nothing is said of them.
 	Scripts Value[[]string]
+	// Scopes are hosts, as in Trusted, by the names of packages that come from there alone: @scope, a name, or the beginning
+	// of one with a * behind it.
+	Scopes map[string]Value[string]
 	// Policies are directories, .rego files and bundles in the checkout, with slashes; not Given means PolicyDir where it
 	// is there.
 	Policies Value[[]string]

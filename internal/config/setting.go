@@ -190,6 +190,8 @@ func Settings() []Setting {
 		{Name: "scripts.npm", YAML: "scripts.npm", Kind: List, Default: "what a change brings in is a warning, the rest a note", Example: "[esbuild, sharp@0.33.5, '@corp/*']",
 			Doc: "The only npm packages that may run a script when they are installed, as far as the lock file says which do: a name, a name with its version, or all names of a scope. An empty list allows none.",
 			set: setScripts},
+		{Name: "scopes", YAML: "scopes", Kind: Pairs, Default: "what an .npmrc names a registry for", Example: "{'@corp': npm.corp.example, 'corp-*': npm.corp.example}",
+			Doc: "The names of your own npm packages, each with the host that they come from: a scope, a name, or the beginning of names. A package of such a name from elsewhere is an error.", set: setScopes},
 		{Name: "policies", YAML: "policies", Kind: List, Default: "`" + PolicyDir + "`, if it is there", Example: "[policy, ci/corp.tar.gz]",
 			Doc: "Policies beside the default rules: directories, .rego files and bundles (.tar.gz), relative to the directory. --policy of the command line adds to them.", set: setPolicies},
 		{Name: "policy-key", YAML: "policy-key", Lines: true, Example: ".goproxy/policy-key.pem",
@@ -274,6 +276,24 @@ func setScripts(c *Config, v []string, origin string) *fault {
 		}
 	}
 	c.Scripts = Value[[]string]{list(v), origin}
+	return nil
+}
+
+// owned takes in a scope, and a package's name or the beginning of names. Fewer than three letters are anybody's.
+var owned = regexp.MustCompile(`^(?:@[a-z0-9~][a-z0-9._~-]*|(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*|@[a-z0-9~][a-z0-9._~-]*/[a-z0-9~][a-z0-9._~-]*\*|[a-z0-9~][a-z0-9._~-]{2,}\*)$`)
+
+func setScopes(c *Config, v []string, origin string) *fault {
+	if scope, all := strings.CutSuffix(v[0], "/*"); all && owned.MatchString(scope) {
+		return &fault{why: "is not the form that scopes are written in", write: scope}
+	}
+	if !owned.MatchString(v[0]) {
+		return &fault{why: "is no name of packages", hint: "write a scope such as '@corp', a name such as corp-tools, or a beginning of three letters and more such as 'corp-*'"}
+	}
+	if f := noHost(v[1]); f != nil {
+		f.item = 1
+		return f
+	}
+	put(&c.Scopes, v[0], Value[string]{v[1], origin})
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 //   - hosts and prefixes of modules that base allows too, where base has a list, and any list where it has none;
 //   - scripts that base allows too; where base has no list only an empty one is known to be narrower;
 //   - addresses that base allows too; require-address; direct: deny;
+//   - names of packages in scopes that base does not have;
 //   - fewer days for waivers;
 //   - verify that compares more, a younger head of the log, fewer modules that are public;
 //   - more releases that are asked about, a greater age, fewer names that may be of any age; where base asks for no age,
@@ -37,6 +38,12 @@ func (base Config) Stricter(head Config) Config {
 		b, known := base.Severity[rule]
 		if known && slices.Index(severities, h.V) > slices.Index(severities, b.V) || !known && h.V == "error" {
 			put(&out.Severity, rule, Value[string]{h.V, h.Origin + by})
+		}
+	}
+	out.Scopes = maps.Clone(base.Scopes)
+	for name, h := range head.Scopes {
+		if _, known := base.Scopes[name]; !known {
+			put(&out.Scopes, name, Value[string]{h.V, h.Origin + by})
 		}
 	}
 	out.Trusted = maps.Clone(base.Trusted)

@@ -34,7 +34,8 @@ type Flagged struct {
 	Detail string `json:"detail"`
 	// Listed is true for kind script where the configuration allows the script.
 	Listed bool `json:"listed"`
-	// ListSet is true for kind script where the configuration has such a list.
+	// ListSet is true for kind script where the configuration has such a list, and for kinds scope and lookalike where it
+	// lists the name that is meant.
 	ListSet bool `json:"list_set"`
 	// Key is what it is found again by in another commit. Policies do not see it.
 	Key string `json:"-"`

@@ -37,6 +37,8 @@ type Machine struct {
 	// Scripts are the packages of npm that may run a script when they are installed: names, name@version and @scope/*; nil
 	// where the user gave none.
 	Scripts []string
+	// Scopes are hosts by the names of npm packages that come from there alone: @scope, a name, or a beginning with a *.
+	Scopes map[string]string
 	// Public are patterns, as in GOPRIVATE, of own modules whose names everybody may know.
 	Public []string
 	// RepoOnly leaves the machine's settings out.

@@ -101,7 +101,7 @@ func (l *pathList) lookalikes() []decide.Lookalike {
 	looks := make([]string, len(l.order))
 	for i, p := range l.order {
 		folded := strings.ToLower(p)
-		looks[i] = skeleton(p)
+		looks[i] = source.Skeleton(p)
 		byCase[folded], byLook[looks[i]] = append(byCase[folded], i), append(byLook[looks[i]], i)
 	}
 	for n, p := range l.order {
@@ -135,16 +135,6 @@ func otherOf(list []int, n int) int {
 		}
 	}
 	return -1
-}
-
-// alike are signs that fonts draw alike.
-var alike = strings.NewReplacer("I", "l", "1", "l", "0", "o", "O", "o", "_", "-", "rn", "m", "vv", "w")
-
-func skeleton(path string) string {
-	if strings.ContainsAny(path, "I10O_") || strings.Contains(path, "rn") || strings.Contains(path, "vv") {
-		path = alike.Replace(path)
-	}
-	return strings.ToLower(path)
 }
 
 // pathKey is how another commit knows a module path.

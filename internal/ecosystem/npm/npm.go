@@ -92,7 +92,10 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	if errs = append(errs, s.errs...); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	r := &room{m: m, co: co, official: OfficialRegistry(m, co.Fence), values: s.values, locks: locks, groups: g.groups, flagged: g.flagged, facts: facts}
+	official := OfficialRegistry(m, co.Fence)
+	own := newOwnNames(m.Scopes, s.values, official, m.RepoOnly)
+	own.check(locks, g.put)
+	r := &room{m: m, co: co, official: official, values: s.values, locks: locks, groups: g.groups, flagged: g.flagged, facts: facts}
 	r.exe, _ = find(m, co.Fence)
 	r.rows = map[string]source.Source{}
 	for _, row := range append(Catalogue(), officialSource(r.official)) {
@@ -111,7 +114,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 		Trusted: []string{"registry.yarnpkg.com"}, // yarn's own name for npm's registry, which it writes into lock files
 		InForce: r.inForce, Frozen: r.frozen(), Guarded: guarded(r.groups, len(files) > 0),
 		Target: target, Fill: r.fill, Changes: r.changes, Prove: r.prove,
-		Hosts: func(co *lockfile.Checkout) (map[string]bool, error) { return Hosts(co), nil },
+		Hosts: func(co *lockfile.Checkout) (map[string]bool, error) { return hosts(co, own), nil },
 	}
 	e.Notes = append(e.Notes, facts.notes...)
 	for _, l := range locks {
@@ -299,7 +302,10 @@ func guarded(groups []decide.Group, locked bool) string {
 
 // Hosts are the canonical hosts, with the port where it is not the scheme's own, that lock files, registries and proxies
 // in the checkout's files name. A file that cannot be understood is passed over.
-func Hosts(co *lockfile.Checkout) map[string]bool {
+func Hosts(co *lockfile.Checkout) map[string]bool { return hosts(co, nil) }
+
+// hosts are these, and what else tells a fact of the base commit from one that a change brings in.
+func hosts(co *lockfile.Checkout, own *ownNames) map[string]bool {
 	hosts := map[string]bool{}
 	locks, _ := readLocks(co)
 	gathered, _ := gather(locks, nil)
@@ -319,6 +325,7 @@ func Hosts(co *lockfile.Checkout) map[string]bool {
 	}
 	facts := readManifests(co, locks)
 	facts.keys(hosts)
+	own.check(locks, func(f decide.Flagged) { hosts[f.Key] = true })
 	none := func(string) (string, bool) { return "", false }
 	// files that only an .npmrc names are those of the head, whatever the commit
 	for _, v := range readSettings(ecosystem.Machine{Lookup: none, RepoOnly: true}, co, false).values {
