@@ -144,6 +144,21 @@ func ill() Input {
 		action("pipe", "curl https://a.test/i.sh | sh", "runs what it downloads", "base", 14),
 		action("pipe", "curl https://b.test/i.sh | sh", "runs what it downloads", "base", 15),
 		action("adhoc", "npx x@latest", "takes what no lock file pins, in whatever version is the newest", "change", 16))
+	said := func(eco, kind, question, origin, detail string, line int) Flagged {
+		f := Flagged{Ecosystem: eco, Name: "a.test/old", Version: "v1.0.0", Kind: kind, Question: question, Detail: detail, Origin: origin, Position: at("go.mod", line, 2)}
+		if eco == "npm" {
+			f.Name, f.Version, f.Position = "old", "1.0.0", at("package-lock.json", line, 7)
+		}
+		return f
+	}
+	in.Flagged = append(in.Flagged,
+		said("go", "young", "", "change", "was committed 5 hours ago (2026-11-22T19:00Z); at least 3 days are asked for", 20),
+		said("go", "retracted", "", "change", "was retracted by its authors: it deletes files", 20),
+		said("go", "deprecated", "", "base", "is of a deprecated module: use a.test/new", 20),
+		said("go", "unknown", "age", "change", "and 2 more may be too young: a.test answered 503", 21),
+		said("npm", "young", "", "base", "was published 5 hours ago (2026-11-22T19:00Z); at least 3 days are asked for", 60),
+		said("npm", "deprecated", "", "change", "is deprecated: use new", 60),
+		said("npm", "unknown", "state", "change", "may be deprecated: a.test gave no answer within 5s", 61))
 	return in
 }
 

@@ -22,6 +22,12 @@ const (
 	FlagUnknown    = "unknown"
 )
 
+// Questions of a Flagged that is unknown.
+const (
+	AskAge   = "age"
+	AskState = "state"
+)
+
 // Flagged is one package that something sets apart. All others are told by their group alone.
 type Flagged struct {
 	Ecosystem string `json:"ecosystem"`
@@ -37,6 +43,8 @@ type Flagged struct {
 	// ListSet is true for kind script where the configuration has such a list, and for kinds scope and lookalike where it
 	// lists the name that is meant.
 	ListSet bool `json:"list_set"`
+	// Question is for kind unknown what was asked: age, or state (retracted, deprecated).
+	Question string `json:"question"`
 	// Key is what it is found again by in another commit. Policies do not see it.
 	Key string `json:"-"`
 	// Origin is base, checkout or change.

@@ -211,19 +211,24 @@ func (m *measurement) ask(ctx context.Context, j job) (Row, egress.Seen) {
 	row.Name, row.Connect, row.TLS, row.FirstByte, row.IPs = seen.Name, seen.Connect, seen.TLS, seen.FirstByte, seen.IPs
 	if err != nil {
 		row.Fault, row.Reason = explain(err, seen, j, time.Since(began))
-		// a proxy or a source may have put what we sent it into its answer
-		secrets := source.Secrets(j.target.Source.URL)
-		if j.proxy != nil {
-			secrets = append(secrets, source.Secrets(j.proxy.String())...)
-		}
-		for _, s := range secrets {
-			row.Reason = strings.ReplaceAll(row.Reason, s, "***")
-		}
+		row.Reason = masked(row.Reason, j.target.Source.URL, j.proxy)
 		return row, seen
 	}
 	row.OK, row.Reason, row.Content, row.ChecksumDB, row.Fault = verdict.OK, verdict.Reason, verdict.Content, verdict.ChecksumDB, verdict.Fault
 	row.Absent = verdict.Absent
 	return row, seen
+}
+
+// masked is a reason without the secrets of a source and a proxy, which may have put what we sent them into an answer.
+func masked(reason, rawurl string, proxy *url.URL) string {
+	secrets := source.Secrets(rawurl)
+	if proxy != nil {
+		secrets = append(secrets, source.Secrets(proxy.String())...)
+	}
+	for _, s := range secrets {
+		reason = strings.ReplaceAll(reason, s, "***")
+	}
+	return reason
 }
 
 // redirect follows what an honest source does: a few steps, never down to plain http, never to an address that only
@@ -244,19 +249,8 @@ func redirect(request *http.Request, via []*http.Request) error {
 func (m *measurement) fetch(client *http.Client, base string) Fetch {
 	own, _ := url.Parse(base)
 	return func(ctx context.Context, rawurl string, limit int64) (Response, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, rawurl, nil)
+		response, err := get(ctx, client, own, rawurl, http.Header{"User-Agent": {m.UserAgent}})
 		if err != nil {
-			return Response{}, errors.New("address cannot be parsed as a URL")
-		}
-		if own != nil && own.User != nil && request.URL.Host == own.Host {
-			request.URL.User = own.User
-		}
-		request.Header.Set("User-Agent", m.UserAgent)
-		response, err := client.Do(request)
-		if err != nil {
-			if ue, ok := errors.AsType[*url.Error](err); ok {
-				err = ue.Err // the address may hold credentials
-			}
 			return Response{}, err
 		}
 		defer response.Body.Close()
@@ -268,6 +262,23 @@ func (m *measurement) fetch(client *http.Client, base string) Fetch {
 		final.User = nil
 		return Response{Status: response.StatusCode, Header: response.Header, Body: body, URL: final.String()}, nil
 	}
+}
+
+// get asks for one address, with the credentials of own where it is of the same host. Its error holds no address.
+func get(ctx context.Context, client *http.Client, own *url.URL, rawurl string, header http.Header) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, rawurl, nil)
+	if err != nil {
+		return nil, errors.New("address cannot be parsed as a URL")
+	}
+	if own != nil && own.User != nil && request.URL.Host == own.Host {
+		request.URL.User = own.User
+	}
+	request.Header = header
+	response, err := client.Do(request)
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		err = ue.Err // the address may hold credentials
+	}
+	return response, err
 }
 
 // explain turns an error into the kind of failure and words.

@@ -108,6 +108,8 @@ type Ecosystem struct {
 	Target func(source.Source) detect.Target
 	// Fill adds the facts to a policy's input: as they are (nil), or as they will be after the choice.
 	Fill func(in *decide.Input, after *choose.Choice)
+	// Releases asks the sources what they say of the versions that the checkout pins.
+	Releases func(ctx context.Context, q Inquiry) Said
 	// Hosts are the hosts and directives that the checkout's files name, for the comparison with the base commit.
 	Hosts func(co *lockfile.Checkout) (map[string]bool, error)
 	// Changes are what has to be set so that the choice is in force; only what must change.

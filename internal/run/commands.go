@@ -40,7 +40,7 @@ func (j *job) check(ctx context.Context, start time.Time) (report.Outcome, error
 	}
 	o.Rules = engine.Rules()
 	j.notes = append(j.notes, engine.Weakened()...)
-	in, err := j.facts(ctx)
+	in, err := j.facts(ctx, engine)
 	if err != nil {
 		return o, err
 	}
@@ -58,7 +58,10 @@ func (j *job) check(ctx context.Context, start time.Time) (report.Outcome, error
 }
 
 // facts is the document that check judges.
-func (j *job) facts(ctx context.Context) (decide.Input, error) {
+func (j *job) facts(ctx context.Context, engine *decide.Engine) (decide.Input, error) {
+	if err := j.inquire(ctx, engine, nil); err != nil {
+		return decide.Input{}, err
+	}
 	in, err := j.input(nil, nil)
 	switch {
 	case err != nil:

@@ -140,7 +140,7 @@ func (j *job) known(ctx context.Context, engine *decide.Engine, in decide.Input)
 		return nil, nil
 	}
 	b := *j
-	b.checkout, b.changed, b.notes = j.base, nil, nil
+	b.checkout, b.changed, b.notes, b.said = j.base, nil, nil, nil
 	if err := b.read(false); err != nil {
 		j.notes = append(j.notes, fmt.Sprintf("files of %s cannot be understood, so all findings count: %v", j.compared, err))
 		return nil, nil
@@ -167,7 +167,8 @@ func (j *job) known(ctx context.Context, engine *decide.Engine, in decide.Input)
 			there[then.mark(f)] = true
 		}
 	}
-	return func(f decide.Finding) bool { return filepath.IsLocal(f.File) && there[now.mark(f)] }, nil
+	older := j.older()
+	return func(f decide.Finding) bool { return filepath.IsLocal(f.File) && there[now.mark(f)] || older(f) }, nil
 }
 
 // lines are the files of a checkout in lines, each read once.

@@ -83,6 +83,7 @@ func (j *job) input(plan *choose.Plan, seen *detect.Report) (decide.Input, error
 		}
 		e.Fill(&in, after)
 	}
+	in.Flagged = append(in.Flagged, j.said...)
 	if seen != nil {
 		for i := range in.Sources {
 			seenAddress(&in.Sources[i], seen.Rows)

@@ -26,14 +26,8 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 		sources = append(append(append(sources, e.InForce...), e.Catalogue...), e.SumDB...)
 	}
 	var err error
-	if l.allowed, err = j.permitted(ctx, engine, sources, nil); err != nil {
+	if l.allowed, err = j.permittedByName(ctx, engine, sources); err != nil {
 		return detect.Report{}, choose.Plan{}, err
-	}
-	// a name that the checkout gives is not even resolved before a list has it
-	for _, s := range sources {
-		if s.Origin == source.Checkout && !j.listed(s) {
-			l.allowed[s.URL] = false
-		}
 	}
 	if j.proxies.Broken != nil {
 		return detect.Report{}, choose.Plan{}, j.proxies.Broken
@@ -56,6 +50,18 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 		}
 	}
 	return report, l.plan(report.Rows), nil
+}
+
+// permittedByName is permitted before anything was asked: a name that the checkout gives is not even resolved before a list
+// has it.
+func (j *job) permittedByName(ctx context.Context, engine *decide.Engine, sources []source.Source) (map[string]bool, error) {
+	allowed, err := j.permitted(ctx, engine, sources, nil)
+	for _, s := range sources {
+		if s.Origin == source.Checkout && !j.listed(s) {
+			delete(allowed, s.URL)
+		}
+	}
+	return allowed, err
 }
 
 // looking is one measurement under way: what may be asked, what was, and what is wished.

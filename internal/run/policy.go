@@ -176,7 +176,7 @@ func (p Process) Examine(ctx context.Context, scope string, offline bool, tune f
 	if x.Engine, err = decide.New(j.Policies, j.data(), opts); err != nil {
 		return x, err
 	}
-	x.Input, err = j.facts(ctx)
+	x.Input, err = j.facts(ctx, x.Engine)
 	x.Input.Schema, x.Notes, x.NotAsked = decide.Schema, j.notes, j.notAsked
 	return x, err
 }

@@ -48,6 +48,8 @@ type Process struct {
 	Public *x509.CertPool
 	// Front is the host that this runs in.
 	Front *front.Front
+	// Now is the time by which versions have an age; nil asks the machine's clock.
+	Now func() time.Time
 	// Policies is the default bundle.
 	Policies fs.FS
 	// Flags finds a flag that the user gave; nil finds none.
@@ -79,7 +81,9 @@ type job struct {
 	proxies  detect.Settings
 	systems  []*ecosystem.Ecosystem
 	// others give facts and no sources.
-	others   []*ecosystem.Ecosystem
+	others []*ecosystem.Ecosystem
+	// said is what sources say of versions.
+	said     []decide.Flagged
 	notes    []string
 	notAsked []string
 	Ask

@@ -71,6 +71,9 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	if err != nil {
 		return o, err
 	}
+	if err := j.inquire(ctx, engine, &plan); err != nil {
+		return o, err
+	}
 	decision, err := j.decide(ctx, engine, &plan, &seen, len(changes) > 0)
 	o.Decision, o.Changes = &decision, changes
 	if err != nil {

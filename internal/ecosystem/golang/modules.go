@@ -54,6 +54,8 @@ type pins struct {
 	// summed are the lines of all go.sum and go.work.sum files.
 	summed []sumFile
 	wants  []want
+	// fetched are the modules that will be downloaded.
+	fetched []fetched
 }
 
 func (p pins) present() bool { return p.mods+p.works > 0 }
@@ -196,10 +198,18 @@ func (v *view) readPins() error {
 		}
 		v.addVendor(m.vendor, nil, []*main{m})
 	}
+	vendors := map[string]bool{}
+	for _, m := range order {
+		vendors[path.Dir(m.file.Path)] = vendors[path.Dir(m.file.Path)] || m.hasVendor()
+		for _, w := range m.works {
+			vendors[path.Dir(w.file.Path)] = vendors[path.Dir(w.file.Path)] || w.vendor != nil
+		}
+	}
 	for _, r := range v.replaces {
 		if r.Kind == "module" {
 			v.requires.add(r.Target, r.TargetVersion, r.Position)
 			paths.add(r.Target, r.Position)
+			v.fetched = append(v.fetched, fetched{module.Version{Path: r.Target, Version: r.TargetVersion}, r.Position, vendors[path.Dir(r.File)]})
 		}
 	}
 	v.lookalikes = paths.lookalikes()
@@ -349,6 +359,7 @@ func (v *view) addRequired(m *main, paths *pathList) {
 		}
 		v.required = append(v.required, r.Mod.Path)
 		v.requires.add(r.Mod.Path, r.Mod.Version, at)
+		v.fetched = append(v.fetched, fetched{r.Mod, at, m.hasVendor()})
 		if !vendored && summed&modHashed == 0 {
 			missing := "all"
 			if summed != 0 {
