@@ -30,6 +30,10 @@ type ModuleProxyOptions struct {
 	// Modules are the files of each "path@version" by name; a missing go.mod is made up. Nil means the default:
 	// github.com/google/uuid v1.6.0 with the go.mod of the real one (so with its real hash) and other code.
 	Modules map[string]map[string]string
+	// Times are the dates of "path@version"; a missing one is that of a day in 2023.
+	Times map[string]time.Time
+	// NoList answers 403 to questions for all versions of a module, as some proxies do.
+	NoList bool
 	// NoSumDB answers 404 to everything below /sumdb/, as proxies do that do not relay a checksum database. The database
 	// itself exists: see SumDB.
 	NoSumDB bool
@@ -126,10 +130,14 @@ func (p *ModuleProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch file {
 	case "v/list":
+		if p.opts.NoList {
+			http.Error(w, "not permitted", http.StatusForbidden)
+			return
+		}
 		text(w, strings.Join(versions, "\n")+"\n")
 		return
 	case "latest":
-		info(w, versions[len(versions)-1])
+		p.info(w, path, versions[len(versions)-1])
 		return
 	}
 	dot := strings.LastIndexByte(file, '.')
@@ -141,7 +149,7 @@ func (p *ModuleProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch file[dot:] {
 	case ".info":
-		info(w, version)
+		p.info(w, path, version)
 	case ".mod":
 		text(w, string(m.gomod))
 	case ".zip":
@@ -163,9 +171,13 @@ func (p *ModuleProxy) versions(path string) []string {
 	return out
 }
 
-func info(w http.ResponseWriter, version string) {
+func (p *ModuleProxy) info(w http.ResponseWriter, path, version string) {
+	dated, ok := p.opts.Times[path+"@"+version]
+	if !ok {
+		dated = time.Unix(1_700_000_000, 0)
+	}
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, "{\"Version\":%q,\"Time\":%q}\n", version, time.Unix(1_700_000_000, 0).UTC().Format(time.RFC3339))
+	fmt.Fprintf(w, "{\"Version\":%q,\"Time\":%q}\n", version, dated.UTC().Format(time.RFC3339))
 }
 
 func text(w http.ResponseWriter, s string) {

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Package is one version of an npm package.
@@ -25,6 +26,9 @@ type Package struct {
 	Files map[string]string
 	// Integrity is what the registry claims; empty means the tarball's true one.
 	Integrity string
+	// Published is zero where the registry does not say when; Deprecated is what it says against the version.
+	Published  time.Time
+	Deprecated string
 }
 
 // Registry speaks as much of npm's registry as an installation asks for: packument, manifest, tarball. The last given
@@ -75,7 +79,7 @@ func (reg *Registry) Integrity(name, version string) string {
 func (reg *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	asked := strings.TrimPrefix(r.URL.Path, "/")
 	base := origin(r)
-	versions := map[string]any{}
+	versions, times := map[string]any{}, map[string]time.Time{}
 	var latest published
 	for _, p := range reg.packages {
 		if asked == p.tarballPath() {
@@ -85,6 +89,9 @@ func (reg *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		if asked == p.Name || strings.HasPrefix(asked, p.Name+"/") {
 			versions[p.Version], latest = p.manifest(base), p
+			if !p.Published.IsZero() {
+				times[p.Version] = p.Published
+			}
 		}
 	}
 	want, found := strings.TrimPrefix(strings.TrimPrefix(asked, latest.Name), "/"), len(versions) > 0
@@ -93,9 +100,13 @@ func (reg *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case found && want == "":
-		writeJSON(w, http.StatusOK, map[string]any{
+		packument := map[string]any{
 			"_id": latest.Name, "name": latest.Name, "dist-tags": map[string]string{"latest": latest.Version}, "versions": versions,
-		})
+		}
+		if !strings.Contains(r.Header.Get("Accept"), "application/vnd.npm.install-v1+json") { // which has no dates
+			packument["time"] = times
+		}
+		writeJSON(w, http.StatusOK, packument)
 	case found && versions[want] != nil:
 		writeJSON(w, http.StatusOK, versions[want])
 	default:
@@ -108,10 +119,14 @@ func (p published) tarballPath() string {
 }
 
 func (p published) manifest(base string) map[string]any {
-	return map[string]any{
+	manifest := map[string]any{
 		"_id": p.Name + "@" + p.Version, "name": p.Name, "version": p.Version,
 		"dist": map[string]string{"integrity": p.Package.Integrity, "tarball": base + "/" + p.tarballPath()},
 	}
+	if p.Deprecated != "" {
+		manifest["deprecated"] = p.Deprecated
+	}
+	return manifest
 }
 
 // pack makes the same bytes of the same package every time.

@@ -292,7 +292,7 @@ func (a *asker) latest(ctx context.Context, name string) (*modfile.File, error) 
 	var file *modfile.File
 	err = a.get(ctx, name+"/@v/"+escaped+".mod", maxModFile, func(body []byte) error {
 		var err error
-		if file, err = modfile.ParseLax("go.mod", body, nil); err != nil {
+		if file, err = modfile.ParseLax("go.mod", body, nil); err != nil || file.Module == nil {
 			return fmt.Errorf("answered with a go.mod of the latest version, %s, that cannot be read", version)
 		}
 		return nil
