@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,6 +52,8 @@ type Process struct {
 	// Dialer opens all connections; nil is the system's. Public are the public roots; nil is the bundle.
 	Dialer *egress.Dialer
 	Public *x509.CertPool
+	// Now is the time; nil asks the machine's clock.
+	Now func() time.Time
 }
 
 // Main runs the program and returns its exit code.
@@ -160,7 +163,7 @@ Exit codes: 0 clean, 1 violations of policy, 2 bad use or configuration, 3 the n
 // begin makes the front and the run of one command.
 func (m *program) begin(cmd *cobra.Command, args []string) (run.Process, error) {
 	p := run.Process{Lookup: m.env, Environ: m.Environ, OS: m.OS, Version: m.Version, Stamped: m.Official, Dialer: m.Dialer,
-		Public: m.Public, Policies: m.Policies}
+		Public: m.Public, Policies: m.Policies, Now: m.Now}
 	p.Flags = func(name string) (string, bool) {
 		for _, s := range config.Settings() {
 			if s.Name != name {

@@ -49,6 +49,7 @@ type stage struct {
 	dir   string // the checkout
 	home  string
 	env   map[string]string
+	now   func() time.Time // nil is the machine's
 }
 
 func newStage(t *testing.T) *stage {
@@ -105,7 +106,7 @@ func (s *stage) runIn(ctx context.Context, args ...string) ended {
 		environ = append(environ, k+"="+v)
 	}
 	code := cli.Main(ctx, cli.Process{Args: args, Environ: environ, Stdout: &out, Stderr: &errs, OS: "linux", Version: "test",
-		Policies: policy.FS(), Public: s.world.CA.Pool(),
+		Policies: policy.FS(), Public: s.world.CA.Pool(), Now: s.now,
 		Dialer: &egress.Dialer{Resolve: s.world.Resolve, Dial: s.world.Dial, Roots: s.world.CA.Pool()}})
 	return ended{code, out.String(), errs.String()}
 }

@@ -35,16 +35,19 @@ func (j *job) inquire(ctx context.Context, engine *decide.Engine, plan *choose.P
 			asked, rules = append(asked, e), append(rules, versionRules(e.Name)...)
 		}
 	}
-	why, all := "", j.config.Releases.V == config.ReleasesAll
+	mode, wanted, why := j.config.Releases.V, len(j.config.Age) > 0, ""
+	all := mode == config.ReleasesAll
 	switch {
-	case j.config.Releases.V == config.ReleasesOff || len(asked) == 0:
+	case len(asked) == 0 || mode == config.ReleasesOff && !wanted:
 		return nil
+	case mode == config.ReleasesOff:
+		why = "releases: off"
 	case j.Offline:
 		why = "offline"
 	case j.config.Probe.V == config.ProbeNone:
 		why = "probe: none"
-	case j.base == nil && !all && len(j.config.Age) == 0:
-		return nil // nobody has asked for it
+	case j.base == nil && !all && !wanted:
+		return nil // it is said where somebody counts on it
 	case j.base == nil && !all:
 		why = "releases: changed, and the commit that a change is measured against is not known"
 	}

@@ -48,7 +48,7 @@ type Process struct {
 	Public *x509.CertPool
 	// Front is the host that this runs in.
 	Front *front.Front
-	// Now is the time by which versions have an age; nil asks the machine's clock.
+	// Now is the time by which versions have an age and waivers end; nil asks the machine's clock.
 	Now func() time.Time
 	// Policies is the default bundle.
 	Policies fs.FS

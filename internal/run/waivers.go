@@ -3,7 +3,6 @@ package run
 import (
 	"errors"
 	"io/fs"
-	"time"
 
 	"github.com/org/goproxy-action/internal/config"
 	"github.com/org/goproxy-action/internal/decide"
@@ -14,7 +13,7 @@ import (
 // waive reads the waivers of a checkout by its own settings. Those of the base commit count where it is read after the
 // checkout, which can only take some of them back.
 func (j *job) waive(co *lockfile.Checkout, settings config.Config) error {
-	now := time.Now()
+	now := j.now()
 	f, err := co.Read(config.WaiversFile, 0)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
