@@ -36,6 +36,8 @@ type Inquiry struct {
 	Now    time.Time
 	Age    time.Duration
 	AnyAge func(name string) bool
+	// Patience is how long one answer is waited for; zero is five seconds.
+	Patience time.Duration
 }
 
 // Dated tells whether the age of what has this name is asked for.
@@ -46,6 +48,8 @@ type Said struct {
 	Flagged []decide.Flagged
 	// Asked is of how many versions they were to say something, and Late of how many they were not asked in time.
 	Asked, Late int
+	// Untold is how many facts are left out.
+	Untold int
 	// NotAsked says what they are never asked, and why.
 	NotAsked []string
 }
@@ -138,15 +142,17 @@ type Registry struct {
 	client *detect.Client
 	base   string
 	host   string
+	wait   time.Duration
 
-	mu     sync.Mutex
-	failed int // in a row
-	dead   error
+	mu       sync.Mutex
+	answered bool
+	failed   int // in a row
+	dead     error
 }
 
 // Registry is a source that may be asked. Close frees its connections.
 func (q Inquiry) Registry(base string) (*Registry, error) {
-	r := &Registry{base: strings.TrimRight(base, "/"), host: "the source"}
+	r := &Registry{base: strings.TrimRight(base, "/"), host: "the source", wait: cmp.Or(q.Patience, patience)}
 	if loc, err := source.Locate(base); err == nil {
 		r.host = loc.HostPort()
 	}
@@ -169,9 +175,11 @@ func (r *Registry) Get(ctx context.Context, path, accept string, limit int64, ta
 	if err := cmp.Or(ctx.Err(), r.gone()); err != nil {
 		return err
 	}
-	within, cancel := context.WithTimeout(ctx, patience)
+	within, cancel := context.WithTimeout(ctx, r.wait)
 	defer cancel()
+	answered := false
 	err := r.client.Get(within, r.base+"/"+path, accept, limit+1, func(head detect.Response, body io.Reader) error {
+		answered = true
 		switch {
 		case head.Status == http.StatusNotFound || head.Status == http.StatusGone:
 			return ErrAbsent
@@ -187,12 +195,12 @@ func (r *Registry) Get(ctx context.Context, path, accept string, limit int64, ta
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case within.Err() != nil:
-		err = fmt.Errorf("gave no answer within %s", patience)
+		err = fmt.Errorf("gave no answer within %s", r.wait)
 	}
 	if err != nil {
 		err = fmt.Errorf("%s %w", r.host, err)
 	}
-	r.note(err)
+	r.note(answered, err)
 	return err
 }
 
@@ -202,12 +210,14 @@ func (r *Registry) gone() error {
 	return r.dead
 }
 
-func (r *Registry) note(err error) {
+// note remembers how the source answers. One that does not at all when it is first asked is not asked again.
+func (r *Registry) note(answered bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.answered = r.answered || answered
 	if err == nil || errors.Is(err, ErrAbsent) {
 		r.failed = 0
-	} else if r.failed++; r.failed >= enough && r.dead == nil {
+	} else if r.failed++; (r.failed >= enough || !r.answered) && r.dead == nil {
 		r.dead = err
 	}
 }
@@ -228,18 +238,23 @@ func Whole(limit int64, understand func([]byte) error) func(io.Reader) error {
 	}
 }
 
-// Each calls do for 0 to n-1, some at once, and returns when all have ended.
+// Each calls do for 0 to n-1, some at once, and returns when all have ended. The first goes alone, so that the others find
+// a connection, or a source that does not answer.
 func Each(n, atOnce int, do func(i int)) {
+	if n == 0 {
+		return
+	}
+	do(0)
 	next := make(chan int)
 	var group sync.WaitGroup
-	for range min(n, atOnce) {
+	for range min(n-1, atOnce) {
 		group.Go(func() {
 			for i := range next {
 				do(i)
 			}
 		})
 	}
-	for i := range n {
+	for i := 1; i < n; i++ {
 		next <- i
 	}
 	close(next)
@@ -249,10 +264,10 @@ func Each(n, atOnce int, do func(i int)) {
 // maxFacts is how many facts of one kind policies see. Who has more has enough to mend.
 const maxFacts = 1000
 
-// Gather is all facts, in the order of the releases, where those that are unknown for one reason are one fact.
-func Gather(of [][]decide.Flagged) []decide.Flagged {
+// Gather is all facts, in the order of the releases, where those that are unknown for one reason are one fact, and how
+// many are left out.
+func Gather(of [][]decide.Flagged) (out []decide.Flagged, untold int) {
 	type cause struct{ question, origin, detail string }
-	var out []decide.Flagged
 	count := map[string]int{}
 	first, same := map[cause]int{}, map[cause]int{}
 	for _, facts := range of {
@@ -264,6 +279,7 @@ func Gather(of [][]decide.Flagged) []decide.Flagged {
 				}
 				first[c] = len(out)
 			} else if count[f.Kind]++; count[f.Kind] > maxFacts {
+				untold++
 				continue
 			}
 			out = append(out, f)
@@ -274,5 +290,5 @@ func Gather(of [][]decide.Flagged) []decide.Flagged {
 			out[i].Detail = fmt.Sprintf("and %d more %s", n-1, out[i].Detail)
 		}
 	}
-	return out
+	return out, untold
 }

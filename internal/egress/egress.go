@@ -95,6 +95,7 @@ func (d *Dialer) Client(proxy *url.URL, trace *Trace) (client *http.Client, clos
 		TLSClientConfig:        &tls.Config{RootCAs: d.Roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    ConnectTimeout,
 		MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConnsPerHost:    32, // of HTTP/1, where many questions are put at once
 		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
 			trace.locked(func() {
 				trace.proxyStatus = response.StatusCode

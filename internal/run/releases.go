@@ -91,6 +91,9 @@ func (j *job) inquire(ctx context.Context, engine *decide.Engine, plan *choose.P
 		if a.Late > 0 {
 			j.notes = append(j.notes, fmt.Sprintf("of %d versions for %s, %d were not asked about within %s", a.Asked, e.Name, a.Late, inquiryBudget))
 		}
+		if a.Untold > 0 {
+			j.notes = append(j.notes, fmt.Sprintf("of what sources say of versions for %s, %d more are not told one by one", e.Name, a.Untold))
+		}
 	}
 	return nil
 }

@@ -87,7 +87,8 @@ func (v *view) releases(ctx context.Context, q ecosystem.Inquiry) (said ecosyste
 	}
 	facts, late := make([][]decide.Flagged, len(paths)), make([]int, len(paths))
 	ecosystem.Each(len(paths), atOnce, func(i int) { facts[i], late[i] = a.ask(ctx, byPath[paths[i]]) })
-	said.Asked, said.Flagged = len(list), ecosystem.Gather(facts)
+	said.Asked = len(list)
+	said.Flagged, said.Untold = ecosystem.Gather(facts)
 	for _, n := range late {
 		said.Late += n
 	}

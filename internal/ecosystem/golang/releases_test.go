@@ -316,6 +316,23 @@ func TestReleasesOfADeadSource(t *testing.T) {
 	}
 }
 
+// One that does not answer at all is asked once.
+func TestReleasesOfASilentSource(t *testing.T) {
+	t.Parallel()
+	s := &seen{Handler: upstreamtest.Silence()}
+	url := upstreamtest.Start(t, s)
+	files := map[string]string{"go.mod": "module own.test/app\n\nrequire (\n\ta.test/x v1.0.0\n\tb.test/x v1.0.0\n)\n"}
+	said := read1(t, map[string]string{"GOPROXY": url}, files).Releases(t.Context(), inquiry(func(q *ecosystem.Inquiry) { q.Patience = 10 * time.Millisecond }))
+	want := []string{
+		"go.mod:4:2 a.test/x@v1.0.0 unknown state checkout: and 1 more may be retracted or deprecated: HOST gave no answer within 10ms",
+		"go.mod:4:2 a.test/x@v1.0.0 unknown age checkout: and 1 more may be too young: HOST gave no answer within 10ms",
+	}
+	got := strings.Split(strings.ReplaceAll(strings.Join(told(said), "\n"), strings.TrimPrefix(url, "http://"), "HOST"), "\n")
+	if d := cmp.Diff(want, got); d != "" || len(s.all()) > 1 || said.Late != 0 {
+		t.Errorf("asked for %v\n%s", s.all(), d)
+	}
+}
+
 // The latest version is that whose retractions count for the go command.
 func TestHighest(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,8 @@ func (r *room) releases(ctx context.Context, q ecosystem.Inquiry) (said ecosyste
 			late[i] = len(versions)
 		}
 	})
-	said.Asked, said.Flagged = len(list), ecosystem.Gather(facts)
+	said.Asked = len(list)
+	said.Flagged, said.Untold = ecosystem.Gather(facts)
 	for _, n := range late {
 		said.Late += n
 	}

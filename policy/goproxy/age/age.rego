@@ -24,10 +24,14 @@ finding contains object.union(place.position(f), {
 	"status": "unknown",
 	"msg": sprintf("%s %s", [versioned(f), f.detail]),
 	"subject": versioned(f),
-	"fix": "run goproxy-action detect to see what each source answers, and run this again",
+	"fix": concat("", ["run goproxy-action detect to see what each source answers, and run this again", exempt(f)]),
 }) if {
 	some [f, id, severity] in open
 }
+
+exempt(f) := "; age.exclude in .goproxy/config.yaml names what may be of any age" if f.question == "age"
+
+else := ""
 
 versioned(f) := sprintf("%s@%s", [f.name, f.version])
 
