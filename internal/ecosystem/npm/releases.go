@@ -273,7 +273,7 @@ func (t *route) asks(manager string, e lockfile.Entry) whence {
 		}
 		return here
 	}
-	kind, _, place := t.place(e)
+	kind, _, place, _ := t.place(&e)
 	switch {
 	case kind != kindRegistry:
 		return nowhere
