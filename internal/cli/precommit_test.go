@@ -14,6 +14,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/org/goproxy-action/internal/config"
+	"github.com/org/goproxy-action/internal/ecosystem/git"
 	"github.com/org/goproxy-action/internal/ecosystem/golang"
 	"github.com/org/goproxy-action/internal/ecosystem/npm"
 	"github.com/org/goproxy-action/internal/ecosystem/workflow"
@@ -41,7 +42,7 @@ func TestPreCommitHooks(t *testing.T) {
 	}
 
 	var names []string
-	for _, n := range slices.Concat(golang.Names(), npm.Names(), []string{"vendor/modules.txt"}) {
+	for _, n := range slices.Concat(golang.Names(), npm.Names(), git.Names(), []string{"vendor/modules.txt"}) {
 		names = append(names, regexp.QuoteMeta(n))
 	}
 	names = append(names, workflow.Patterns()...)

@@ -119,7 +119,7 @@ func TestWaivers(t *testing.T) {
 	}
 
 	for name, tt := range map[string][2]string{
-		"no such rule": {waivers(inDays(9), "LCK999"), ".goproxy/waivers.yaml:2:11: there is no rule LCK999\n  fix: known are GO001, "},
+		"no such rule": {waivers(inDays(9), "LCK999"), ".goproxy/waivers.yaml:2:11: there is no rule LCK999\n  fix: known are "},
 		"too long":     {waivers(inDays(181), "LCK002"), ".goproxy/waivers.yaml:6:14: waivers[1].expires: " + inDays(181) + " is more than 180 days from now\n"},
 		"no reason":    {strings.Replace(waivers(inDays(9), "LCK002"), "reason", "# reason", 1), ".goproxy/waivers.yaml:2:5: waivers[1] lacks reason"},
 	} {

@@ -192,7 +192,7 @@ func TestBadFile(t *testing.T) {
 		{"unknown", "mode: audit\ntoken: hunter2\n", `2:1: "token" is no key of this file; allowed: ` + topKeys() + `
 >  2 | token: ***
        ^`},
-		{"unknown below", "trusted:\n  hosts: hunter2\n", `2:3: "hosts" is no key of trusted; allowed: go, npm, addresses, require-address
+		{"unknown below", "trusted:\n  hosts: hunter2\n", `2:3: "hosts" is no key of trusted; allowed: go, npm, git, addresses, require-address
 >  2 |   hosts: …
          ^`},
 		{"path as a key", "proxy.https: hunter2\n", `1:1: "proxy.https" is no key of this file; allowed: ` + topKeys() + `

@@ -153,6 +153,8 @@ func Settings() []Setting {
 			Doc: "The only hosts that Go modules may come from. A leading dot takes in all names below a domain. An empty list trusts nobody.", set: setTrusted(source.Go)},
 		{Name: "trusted.npm", YAML: "trusted.npm", Kind: List, Default: "the catalogue, and what the runner itself names", Example: "[npm.corp.example]",
 			Doc: "The only hosts that npm packages may come from.", set: setTrusted(source.NPM)},
+		{Name: "trusted.git", YAML: "trusted.git", Kind: List, Default: "github.com, gist.github.com, gitlab.com, bitbucket.org, codeberg.org, and what the runner itself names", Example: "[git.corp.example, github.com]",
+			Doc: "The only hosts that submodules may come from, and that git's configuration may lead addresses to.", set: setTrusted(source.Git)},
 		{Name: "trusted.addresses", YAML: "trusted.addresses", Kind: List, Default: "any address", Example: "[10.0.0.0/8, 192.0.2.7]",
 			Doc: "The only addresses that sources may have: CIDRs or single addresses.", set: setAddresses},
 		{Name: "trusted.require-address", YAML: "trusted.require-address", Allowed: []string{"true", "false"}, Default: "false", Example: "true",

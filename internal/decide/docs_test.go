@@ -29,7 +29,7 @@ var groups = []struct{ letters, title, ecosystems string }{
 	{"SUM", "The checksum database", "go"},
 	{"LCK", "What lock files pin", "npm"},
 	{"NPM", "Settings of the npm family", "npm"},
-	{"GIT", "git", ""},
+	{"GIT", "git", "git"},
 	{"WFL", "Workflows and pipelines", "go npm"},
 }
 

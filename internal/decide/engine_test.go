@@ -159,6 +159,17 @@ func ill() Input {
 		said("npm", "young", "", "base", "was published 5 hours ago (2026-11-22T19:00Z); at least 3 days are asked for", 60),
 		said("npm", "deprecated", "", "change", "is deprecated: use new", 60),
 		said("npm", "unknown", "state", "change", "may be deprecated: a.test gave no answer within 5s", 61))
+	in.Settings = append(in.Settings, Setting{Ecosystem: "git", Name: "http.sslverify", Value: "false", Origin: "runner", From: "~/.gitconfig", Position: at("/home/ci/.gitconfig", 2, 14)})
+	in.Git = &Git{
+		Submodules: []Submodule{
+			{Place: PlaceOf("git://evil.test/lib"), Name: "lib", Path: "lib", Kind: SubmoduleRemote, Origin: "change", Position: at(".gitmodules", 3, 8)},
+			{Name: "x", Path: "x", Kind: SubmoduleCommand, Fault: "would have git start a command (update = !…)", Origin: "checkout", Position: at(".gitmodules", 7, 11)}},
+		Rewrites: []Rewrite{{Place: PlaceOf("https://evil.test/"), Name: "url.https://evil.test/.insteadof", InsteadOf: "https://github.com/",
+			From: From{Origin: "checkout", Setting: "url.https://evil.test/.insteadof in .git/config", Position: at("/w/.git/config", 9, 7)}}},
+		Programs: []GitProgram{{Name: "core.sshcommand", Kind: "checkout", Path: "./ssh",
+			From: From{Origin: "checkout", Setting: "core.sshcommand in .git/config", Position: at("/w/.git/config", 3, 15)}}},
+		Files: []GitFile{{Path: ".gitconfig", From: From{Origin: "checkout", Setting: "include.path in .git/config", Position: at("/w/.git/config", 12, 9)}}},
+	}
 	return in
 }
 

@@ -148,17 +148,45 @@ type Script struct {
 	lockfile.Position
 }
 
-// Git is what git is told by the checkout.
+// Git is what git is told by the checkout, and by the configuration of this machine and of the clone (.git/config), which
+// is part of no commit.
 type Git struct {
-	// Submodules are those of .gitmodules.
+	// Submodules are those of .gitmodules. One is told again for each further fault of it.
 	Submodules []Submodule `json:"submodules"`
+	// Rewrites are addresses that the configuration puts in the place of others (url.*.insteadOf).
+	Rewrites []Rewrite `json:"rewrites"`
+	// Programs are what git starts because the configuration says so.
+	Programs []GitProgram `json:"programs"`
+	// Files are those of the configuration that the author of the checkout may have written.
+	Files []GitFile `json:"files"`
 }
+
+// Kinds of Submodule.
+const (
+	// SubmoduleRemote is one with the address of a host.
+	SubmoduleRemote = "remote"
+	// SubmoduleRelative is one whose address is relative to that of the repository itself.
+	SubmoduleRelative = "relative"
+	// SubmoduleLocal is one whose address is a directory of whoever wrote it.
+	SubmoduleLocal = "local"
+	// SubmoduleCommand is one that would have git start something.
+	SubmoduleCommand = "command"
+	// SubmoduleRefused is one that git refuses, since it could be taken for an option or lead out of the checkout.
+	SubmoduleRefused = "refused"
+	// SubmoduleInvalid is one whose address cannot be judged.
+	SubmoduleInvalid = "invalid"
+)
 
 // Submodule is one entry of .gitmodules.
 type Submodule struct {
 	Place
 	Name string `json:"name"`
 	Path string `json:"path"`
+	// Branch and Ignore are as written.
+	Branch string `json:"branch"`
+	Ignore string `json:"ignore"`
+	// Kind is remote, relative, local, command, refused or invalid.
+	Kind string `json:"kind"`
 	// Relative is true for an address that is relative to that of the repository itself.
 	Relative bool `json:"relative"`
 	// Fault is what git would start, in words, or else why the entry is none that can be judged; empty where nothing is
@@ -167,6 +195,44 @@ type Submodule struct {
 	Key    string `json:"-"`
 	Origin string `json:"origin"`
 	lockfile.Position
+}
+
+// Rewrite is one address that git's configuration puts in the place of another. Its Place is where that leads.
+type Rewrite struct {
+	Place
+	// Name is the setting, with the address in canonical form: "url.https://a.test/.insteadof".
+	Name string `json:"name"`
+	// InsteadOf is what addresses begin with that it is for; redacted.
+	InsteadOf string `json:"instead_of"`
+	// Push is true where it is for pushes alone.
+	Push bool `json:"push"`
+	// Stays is true where the host stays the same, Weaker where the way there gets less safe (http in the place of https).
+	Stays  bool `json:"stays"`
+	Weaker bool `json:"weaker"`
+	From
+}
+
+// GitProgram is what a setting makes git start.
+type GitProgram struct {
+	// Name is the setting: "core.sshcommand", "filter.x.clean", "GIT_SSH_COMMAND".
+	Name string `json:"name"`
+	// Kind is checkout where the author of the checkout may have written the program or the command, clone where
+	// .git/config names it, runner for the others.
+	Kind string `json:"kind"`
+	// Path is the program for kind checkout, as written; else empty, since commands hold secrets.
+	Path string `json:"path"`
+	// Usual is true for what such a setting is usually for: ssh, git-lfs, the hooks of husky.
+	Usual bool `json:"usual"`
+	// Unverified is true where ssh is told not to verify the keys of hosts.
+	Unverified bool `json:"unverified"`
+	From
+}
+
+// GitFile is a file of git's configuration that the author of the checkout may have written.
+type GitFile struct {
+	// Path is relative to the checkout where it lies there.
+	Path string `json:"path"`
+	From
 }
 
 // Action is one command of a workflow, a composite action or a pipeline that concerns where packages come from. What it

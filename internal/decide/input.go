@@ -26,7 +26,7 @@ type Input struct {
 	Flagged []Flagged `json:"flagged"`
 	// NPM is nil where there is nothing of the npm family.
 	NPM *NPM `json:"npm,omitempty"`
-	// Git is nil where the checkout tells git nothing.
+	// Git is nil where nothing is told to git.
 	Git *Git `json:"git,omitempty"`
 	// Workflows are what workflows and pipelines of the checkout do about packages.
 	Workflows []Action `json:"workflows"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,12 @@ func (j *job) data() decide.Data {
 		}
 		d.Builtin[e.Name] = hosts
 		d.OfficialUnknown[e.Name] = !slices.ContainsFunc(e.Catalogue, func(s source.Source) bool { return s.ID == source.Official })
+	}
+	for _, e := range j.others {
+		d.Builtin[e.Name] = map[string]bool{}
+		for _, host := range e.Trusted {
+			d.Builtin[e.Name][host] = true
+		}
 	}
 	for eco, list := range j.config.Trusted {
 		d.TrustedSet[eco] = true
@@ -117,7 +124,7 @@ func (j *job) originate(in *decide.Input) error {
 		for i := range in.Settings {
 			s := &in.Settings[i]
 			switch {
-			case s.Ecosystem != e.Name || s.Origin != source.Checkout:
+			case s.Ecosystem != e.Name || s.Origin != source.Checkout || filepath.IsAbs(s.File): // of no commit, like .git/config
 			case s.Place != nil && s.Place.Broken == "":
 				s.Origin = origin(hostPort(*s.Place))
 			case j.changed[s.File]: // what has no host is told by its file

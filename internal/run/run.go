@@ -114,7 +114,7 @@ func (p Process) open(ctx context.Context, ask Ask, lenient bool) (*job, error) 
 	if err != nil {
 		return nil, err
 	}
-	names := append(golang.Names(), npm.Names()...)
+	names := slices.Concat(golang.Names(), npm.Names(), git.Names())
 	if j.checkout, err = lockfile.Open(dir.V, p.Front.Workspace, names...); err != nil {
 		return nil, err
 	}

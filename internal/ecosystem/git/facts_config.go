@@ -1,0 +1,416 @@
+package git
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/org/goproxy-action/internal/ecosystem"
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+const (
+	// maxIncludes is how deep git follows includes, and maxFiles how many files are read in all.
+	maxIncludes, maxFiles = 10, 200
+	// maxPattern bounds the pattern of a conditional include.
+	maxPattern = 4096
+)
+
+// configuration is what git would go by in the repository, in the order in which it reads it: of a setting that is given
+// twice the last counts. Nothing is started for it.
+type configuration struct {
+	m  ecosystem.Machine
+	co *lockfile.Checkout
+	// root is the repository's directory and dir its git directory; empty where there is none that was found.
+	root, dir string
+	settings  []setting
+	// hostile are the files that the author of the checkout may have written.
+	hostile []setting
+	notes   []string
+	// files counts those that were read.
+	files int
+}
+
+// setting is one variable with what it was read from.
+type setting struct {
+	variable
+	holder
+	// text is the path that a file is named by, where the setting is about a file.
+	text string
+}
+
+// holder is a file, or the environment.
+type holder struct {
+	// path is absolute; empty for the environment.
+	path string
+	// from names it for people.
+	from string
+	// clone is true for .git/config and what that includes, hostile where the author of the checkout may have written
+	// the file.
+	clone, hostile bool
+}
+
+// readConfiguration reads the files that git reads (2.51: config.c, path.c), in its order, and the environment.
+func readConfiguration(m ecosystem.Machine, co *lockfile.Checkout, root string) configuration {
+	c := configuration{m: m, co: co, root: root}
+	own := c.clone()
+	for _, file := range c.machineFiles() {
+		c.read(holder{path: file, from: c.shown(file)}, 0)
+	}
+	for _, o := range own {
+		c.read(o, 0)
+	}
+	c.environment()
+	return c
+}
+
+// clone finds the git directory and its files. What a worktree or submodule is led to outside of the fence is not followed.
+func (c *configuration) clone() []holder {
+	if c.root == "" {
+		return nil
+	}
+	const elsewhere = "git's configuration of this clone is not judged: "
+	dir := filepath.Join(c.root, ".git")
+	info, err := os.Lstat(dir)
+	if err == nil && info.Mode().IsRegular() {
+		text, _ := ecosystem.ReadFile(dir, maxPointer)
+		target := filepath.FromSlash(strings.TrimSpace(strings.TrimPrefix(string(text), "gitdir:")))
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(c.root, target)
+		}
+		if !ecosystem.Inside(c.co.Fence, target) {
+			c.notes = append(c.notes, elsewhere+"it is a worktree or a submodule, and its git directory lies elsewhere")
+			return nil
+		}
+		dir = target
+		info, err = os.Lstat(dir)
+	}
+	if err != nil || !info.IsDir() {
+		c.notes = append(c.notes, elsewhere+".git is no directory")
+		return nil
+	}
+	c.dir = dir
+	main := holder{path: filepath.Join(dir, "config"), from: ".git/config", clone: true}
+	out := []holder{main}
+	data, err := c.load(main)
+	if found, e := parseConfig(lockfile.File{Data: data}); err == nil && e == nil && slices.ContainsFunc(found, func(v variable) bool {
+		on, _ := v.on()
+		return on && v.key == "extensions.worktreeconfig"
+	}) {
+		out = append(out, holder{path: filepath.Join(dir, "config.worktree"), from: ".git/config.worktree", clone: true})
+	}
+	return out
+}
+
+// machineFiles are the system's and the user's files.
+func (c *configuration) machineFiles() []string {
+	var out []string
+	name := "git"
+	if c.m.OS == "windows" {
+		name = "git.exe"
+	}
+	system, set := c.m.Lookup("GIT_CONFIG_SYSTEM")
+	if exe, _ := c.m.Tool(c.co.Fence, name); !set && exe != "" {
+		system = filepath.Join(filepath.Dir(filepath.Dir(exe)), "etc", "gitconfig")
+		if dir := filepath.Dir(exe); c.m.OS != "windows" && (dir == "/usr/bin" || dir == "/bin") {
+			system = "/etc/gitconfig"
+		}
+	}
+	without, _ := c.m.Lookup("GIT_CONFIG_NOSYSTEM")
+	if on, _ := (variable{value: without}).on(); !on {
+		out = append(out, system)
+	}
+	if global, set := c.m.Lookup("GIT_CONFIG_GLOBAL"); set {
+		out = append(out, global)
+	} else if home := c.home(); home != "" {
+		xdg, _ := c.m.Lookup("XDG_CONFIG_HOME")
+		if xdg == "" {
+			xdg = filepath.Join(home, ".config")
+		}
+		out = append(out, filepath.Join(xdg, "git", "config"), filepath.Join(home, ".gitconfig"))
+	}
+	return slices.DeleteFunc(out, func(file string) bool { return !filepath.IsAbs(file) || file == os.DevNull })
+}
+
+func (c *configuration) home() string {
+	home, _ := c.m.Lookup("HOME")
+	if home == "" && c.m.OS == "windows" {
+		home, _ = c.m.Lookup("USERPROFILE")
+	}
+	return home
+}
+
+// shown is a path for people.
+func (c *configuration) shown(path string) string {
+	if rel, ok := ecosystem.Rel(c.co.Dir(), path); ok {
+		path = rel
+	} else if home := c.home(); home != "" {
+		if rel, err := filepath.Rel(home, path); err == nil && filepath.IsLocal(rel) {
+			path = filepath.Join("~", rel)
+		}
+	}
+	return source.Plain(filepath.ToSlash(path), 200)
+}
+
+// theirs tells whether the author of the checkout may have written a path: what lies in the fence, and not in the git
+// directory, which no commit can hold.
+func (c *configuration) theirs(path string) bool {
+	return ecosystem.Inside(c.co.Fence, path) && (c.dir == "" || !ecosystem.Inside(c.dir, path))
+}
+
+// load reads a file of the configuration. What lies in the checkout or in its git directory is read only where it is no
+// link: what that leads to may be a secret.
+func (c *configuration) load(o holder) ([]byte, error) {
+	if info, err := os.Lstat(o.path); ecosystem.Inside(c.co.Fence, o.path) && err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, errLinked
+	}
+	if rel, ok := ecosystem.Rel(c.co.Dir(), o.path); ok && o.hostile {
+		file, err := c.co.Read(filepath.ToSlash(rel), maxConfigFile)
+		if err == nil && file.Linked {
+			err = errLinked
+		}
+		return file.Data, err
+	}
+	return ecosystem.ReadFile(o.path, maxConfigFile)
+}
+
+// read takes over a file with all that it includes. One that is not there is none.
+func (c *configuration) read(o holder, depth int) {
+	if c.files++; c.files > maxFiles || depth > maxIncludes {
+		c.note("git's configuration includes more files than git follows; " + o.from + " was not read")
+		return
+	}
+	o.hostile = o.hostile || c.theirs(o.path)
+	data, err := c.load(o)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return
+	}
+	if o.hostile && depth == 0 {
+		c.hostile = append(c.hostile, setting{holder: o, text: o.path, variable: variable{at: lockfile.Position{File: o.path}}})
+	}
+	var found []variable
+	if err == nil {
+		found, err = parseConfig(lockfile.File{Path: o.path, Data: data})
+	}
+	if err != nil {
+		c.note(fmt.Sprintf("%s could not be read, so that git's settings in it are not known: %s", o.from, source.Plain(err.Error(), 300)))
+		return
+	}
+	for _, v := range found {
+		c.take(setting{variable: v, holder: o}, depth)
+	}
+}
+
+func (c *configuration) note(text string) {
+	if !slices.Contains(c.notes, text) {
+		c.notes = append(c.notes, text)
+	}
+}
+
+// take keeps a setting, and follows it where it is an include.
+func (c *configuration) take(s setting, depth int) {
+	c.settings = append(c.settings, s)
+	if s.name != "path" || s.value == "" || s.key != "include.path" && !(s.section == "includeif" && c.holds(s)) {
+		return
+	}
+	file := c.path(s)
+	if file == "" {
+		return
+	}
+	if s.text = file; c.theirs(file) && !s.hostile {
+		c.hostile = append(c.hostile, s)
+	}
+	c.read(holder{path: file, from: c.shown(file), clone: s.clone, hostile: s.hostile}, depth+1)
+}
+
+// path is the absolute path that a setting names; empty where that is not known.
+func (c *configuration) path(s setting) string {
+	rest, home := strings.CutPrefix(s.value, "~/")
+	switch {
+	case home && c.home() != "":
+		return filepath.Join(c.home(), rest)
+	case home, strings.HasPrefix(s.value, "~"), strings.HasPrefix(s.value, "%("):
+		return ""
+	case filepath.IsAbs(s.value):
+		return filepath.Clean(s.value)
+	case s.path == "": // in the environment, git refuses it
+		return ""
+	}
+	return filepath.Join(filepath.Dir(s.path), s.value)
+}
+
+// holds tells whether the condition of an include is true.
+func (c *configuration) holds(s setting) bool {
+	condition, pattern, _ := strings.Cut(s.sub, ":")
+	if len(pattern) > maxPattern || c.dir == "" {
+		return false
+	}
+	switch condition {
+	case "gitdir", "gitdir/i":
+		return c.holdsDir(s, pattern, condition == "gitdir/i")
+	case "onbranch":
+		head, _ := ecosystem.ReadFile(filepath.Join(c.dir, "HEAD"), maxPointer)
+		branch, ok := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: refs/heads/")
+		if strings.HasSuffix(pattern, "/") {
+			pattern += "**"
+		}
+		return ok && glob(pattern, false).MatchString(branch)
+	case "hasconfig":
+		pattern, ok := strings.CutPrefix(pattern, "remote.*.url:")
+		data, err := c.load(holder{path: filepath.Join(c.dir, "config")})
+		if !ok || err != nil {
+			return false
+		}
+		found, _ := parseConfig(lockfile.File{Data: data})
+		return slices.ContainsFunc(found, func(v variable) bool {
+			return v.section == "remote" && v.name == "url" && glob(pattern, false).MatchString(v.value)
+		})
+	}
+	return false
+}
+
+func (c *configuration) holdsDir(s setting, pattern string, fold bool) bool {
+	prefix := ""
+	if rest, ok := strings.CutPrefix(pattern, "~/"); ok {
+		prefix, pattern = resolve(c.home()), "/"+rest
+	} else if rest, ok := strings.CutPrefix(pattern, "./"); ok && s.path != "" {
+		prefix, pattern = resolve(filepath.Dir(s.path)), "/"+rest
+	} else if !filepath.IsAbs(pattern) {
+		pattern = "**/" + pattern
+	}
+	if strings.HasSuffix(pattern, "/") {
+		pattern += "**"
+	}
+	for _, dir := range []string{resolve(c.dir), c.dir} {
+		dir, ok := strings.CutPrefix(filepath.ToSlash(dir), filepath.ToSlash(prefix))
+		if ok && glob(pattern, fold).MatchString(dir) {
+			return true
+		}
+	}
+	return false
+}
+
+func resolve(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+// nothing matches nothing.
+var nothing = regexp.MustCompile(`[^\s\S]`)
+
+// glob is a pattern of git's for paths (wildmatch.c with WM_PATHNAME): a star stays within a part of the path, two take
+// in many parts.
+func glob(pattern string, fold bool) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString(`(?s)\A`)
+	if fold {
+		b.WriteString(`(?i)`)
+	}
+	for i := 0; i < len(pattern); i++ {
+		part := i == 0 || pattern[i-1] == '/'
+		switch rest := pattern[i:]; {
+		case part && strings.HasPrefix(rest, "**/"):
+			b.WriteString(`(?:[^/]*/)*`)
+			i += 2
+		case part && rest == "**":
+			b.WriteString(`.*`)
+			i++
+		case rest[0] == '*':
+			b.WriteString(`[^/]*`)
+		case rest[0] == '?':
+			b.WriteString(`[^/]`)
+		case rest[0] == '[':
+			end := strings.IndexByte(rest[1:], ']')
+			if end <= 0 {
+				return nothing
+			}
+			set := rest[1 : end+1]
+			if set[0] == '!' {
+				set = "^" + set[1:]
+			}
+			b.WriteString("[" + strings.ReplaceAll(strings.ReplaceAll(set, `\`, `\\`), "[", `\[`) + "]")
+			i += end + 1
+		case rest[0] == '\\' && len(rest) > 1:
+			b.WriteString(regexp.QuoteMeta(rest[1:2]))
+			i++
+		default:
+			_, size := utf8.DecodeRuneInString(rest)
+			b.WriteString(regexp.QuoteMeta(rest[:size]))
+			i += size - 1
+		}
+	}
+	compiled, err := regexp.Compile(b.String() + `\z`)
+	if err != nil {
+		return nothing
+	}
+	return compiled
+}
+
+// environment takes over GIT_CONFIG_COUNT and, what counts more, GIT_CONFIG_PARAMETERS.
+func (c *configuration) environment() {
+	raw, _ := c.m.Lookup("GIT_CONFIG_COUNT")
+	count, _ := strconv.Atoi(raw) // with what is no count, every git command fails
+	for i := range min(count, maxConfig) {
+		key, _ := c.m.Lookup(fmt.Sprintf("GIT_CONFIG_KEY_%d", i))
+		value, _ := c.m.Lookup(fmt.Sprintf("GIT_CONFIG_VALUE_%d", i))
+		c.variable(key, value, false, fmt.Sprintf("GIT_CONFIG_KEY_%d", i))
+	}
+	const parameters = "GIT_CONFIG_PARAMETERS"
+	text, _ := c.m.Lookup(parameters)
+	for i, pair := range unquoteWords(text) {
+		if i >= maxConfig {
+			break
+		}
+		key, value, has := strings.Cut(pair, "=")
+		c.variable(strings.TrimSpace(key), value, !has, parameters)
+	}
+}
+
+func (c *configuration) variable(key, value string, bare bool, from string) {
+	first, last := strings.IndexByte(key, '.'), strings.LastIndexByte(key, '.')
+	if first < 0 {
+		return
+	}
+	v := variable{section: strings.ToLower(key[:first]), name: strings.ToLower(key[last+1:]), value: value, bare: bare}
+	if v.key = v.section + "." + v.name; last > first {
+		v.sub = key[first+1 : last]
+		v.key = v.section + "." + v.sub + "." + v.name
+	}
+	c.take(setting{variable: v, holder: holder{from: from}}, 0)
+}
+
+// unquoteWords are the words of GIT_CONFIG_PARAMETERS: 'key=value' of an older git, 'key'='value' of a newer one, with a
+// quote written as '\''.
+func unquoteWords(text string) []string {
+	var out []string
+	for text = strings.TrimSpace(text); text != ""; text = strings.TrimLeft(text, " ") {
+		var b strings.Builder
+		for text != "" && text[0] != ' ' {
+			switch c := text[0]; c {
+			case '\'':
+				quoted, rest, _ := strings.Cut(text[1:], "'")
+				b.WriteString(quoted)
+				text = rest
+			case '\\':
+				b.WriteString(text[1:min(2, len(text))])
+				text = text[min(2, len(text)):]
+			default:
+				b.WriteByte(c)
+				text = text[1:]
+			}
+		}
+		out = append(out, b.String())
+	}
+	return out
+}
