@@ -50,7 +50,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	told.Submodules = append(told.Submodules, subs...)
 	e.Fill = func(in *decide.Input, _ *choose.Choice) {
 		in.Settings = append(in.Settings, settings...)
-		if len(told.Submodules)+len(told.Rewrites)+len(told.Programs)+len(told.Files) > 0 {
+		if len(settings)+len(told.Submodules)+len(told.Rewrites)+len(told.Programs)+len(told.Files) > 0 {
 			git := told
 			git.Submodules = append([]decide.Submodule{}, told.Submodules...) // their origins are told later
 			in.Git = &git

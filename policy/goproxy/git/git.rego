@@ -82,15 +82,13 @@ introduced(x) := object.get({"change": "error"}, x.origin, "warning")
 #   severity: error
 #   fix: take the setting back (git config --unset), or check out the repository anew into an empty directory
 settings contains [s, "error", s.name, msg, "name your certificate authority in http.sslCAInfo or GIT_SSL_CAINFO instead"] if {
-	some s in input.settings
-	s.ecosystem == "git"
+	some s in own
 	unverified(s)
 	msg := sprintf("%s switches TLS verification off in git", [where(s)])
 }
 
 settings contains [s, "warning", s.name, msg, "set it in the configuration of the runner"] if {
-	some s in input.settings
-	s.ecosystem == "git"
+	some s in own
 	of_clone(s)
 	regex.match(`^http\.(.*\.)?(proxy|curloptresolve)$`, s.name)
 	s.value != ""
@@ -98,8 +96,7 @@ settings contains [s, "warning", s.name, msg, "set it in the configuration of th
 }
 
 settings contains [s, grave(s, "error", "warning"), s.name, msg, "allow the protocols that you need, and never ext"] if {
-	some s in input.settings
-	s.ecosystem == "git"
+	some s in own
 	starts_programs(s)
 	msg := sprintf("%s lets an address start a program (ext::)", [where(s)])
 }
@@ -149,6 +146,9 @@ settings contains [p, "warning", p.name, msg, "keep the keys of your hosts in a 
 	p.unverified
 	msg := sprintf("%s takes any key for that of a host", [p.setting])
 }
+
+# own are git's settings; where there are any, there is input.git.
+own := [s | input.git; some s in input.settings; s.ecosystem == "git"]
 
 unverified(s) if s.name == "GIT_SSL_NO_VERIFY" # whatever its value
 

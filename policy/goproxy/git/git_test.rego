@@ -65,7 +65,7 @@ test_git001_silent_on_trusted_and_relative_ones if {
 setting(name, value, origin) := {"ecosystem": "git", "name": name, "value": value, "origin": origin, "from": "a file", "file": "/x/config", "line": 2, "column": 1}
 
 settings(name, value, origin) := [f.severity |
-	some f in git.finding with input as {"settings": [setting(name, value, origin)]}
+	some f in git.finding with input as {"git": {}, "settings": [setting(name, value, origin)]}
 	f.id == "GIT002"
 	f.subject == name
 ]
@@ -97,7 +97,7 @@ test_git002_silent_on_the_runners_settings if {
 	settings("protocol.allow", "user", "checkout") == []
 	settings("GIT_ALLOW_PROTOCOL", "https:ssh:next", "runner") == []
 	settings("safe.directory", "*", "runner") == []
-	count(git.finding) == 0 with input as {"settings": [object.union(setting("http.sslverify", "false", "runner"), {"ecosystem": "other"})]}
+	count(git.finding) == 0 with input as {"git": {}, "settings": [object.union(setting("http.sslverify", "false", "runner"), {"ecosystem": "other"})]}
 }
 
 rewrite(change) := object.union(
