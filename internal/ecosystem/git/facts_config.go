@@ -391,7 +391,7 @@ func (c *configuration) variable(key, value string, bare bool, from string) {
 }
 
 // unquoteWords are the words of GIT_CONFIG_PARAMETERS: 'key=value' of an older git, 'key'='value' of a newer one, with a
-// quote written as '\''.
+// quote written as '\”.
 func unquoteWords(text string) []string {
 	var out []string
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimLeft(text, " ") {

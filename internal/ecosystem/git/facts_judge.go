@@ -101,7 +101,11 @@ func (c *configuration) http(s setting, told *decide.Git) []decide.Setting {
 }
 
 func (c *configuration) file(s setting) decide.GitFile {
-	return decide.GitFile{Path: c.shown(s.text), From: s.told()}
+	f := decide.GitFile{Path: c.shown(s.text), From: s.told()}
+	if s.key == "" && s.path != "" { // a file that git looks for by itself
+		f.Setting = "git's configuration"
+	}
+	return f
 }
 
 // openHost matches an address that takes its host from what follows.
