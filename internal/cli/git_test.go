@@ -30,8 +30,9 @@ func TestChangeOfSubmodules(t *testing.T) {
 	// what another one wrote into .git/config is of no commit, and so is known to none
 	s.git("config", "core.sshCommand", "./tools/ssh")
 	s.git("config", "url.https://b.test/.insteadOf", "https://github.com/")
+	s.git("config", "http.proxy", "http://p.test:3128")
 	e = s.run("check", "DIR", "--diff", base)
-	e.want(t, 1, []string{"/.git/config:", "core.sshcommand in .git/config starts what the author of the checkout may have written: ./tools/ssh",
+	e.want(t, 1, []string{"/.git/config:", "http.proxy in .git/config decides whom git asks on the way", "core.sshcommand in .git/config starts what the author of the checkout may have written: ./tools/ssh",
 		"warning GIT002 ", "leads https://github.com/ to b.test, which is named by the checkout and in no list of trusted hosts"}, nil)
 	if strings.Contains(e.stdout, "insteadOf") {
 		t.Errorf("a line of .git/config is shown:\n%s", e.stdout)

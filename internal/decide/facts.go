@@ -155,7 +155,7 @@ type Git struct {
 	Submodules []Submodule `json:"submodules"`
 	// Rewrites are addresses that the configuration puts in the place of others (url.*.insteadOf).
 	Rewrites []Rewrite `json:"rewrites"`
-	// Programs are what git starts because the configuration says so.
+	// Programs are what git starts because the configuration says so, without what is usual on the runner.
 	Programs []GitProgram `json:"programs"`
 	// Files are those of the configuration that the author of the checkout may have written.
 	Files []GitFile `json:"files"`

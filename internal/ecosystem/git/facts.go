@@ -50,7 +50,8 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	told.Submodules = append(told.Submodules, subs...)
 	e.Fill = func(in *decide.Input, _ *choose.Choice) {
 		in.Settings = append(in.Settings, settings...)
-		if len(settings)+len(told.Submodules)+len(told.Rewrites)+len(told.Programs)+len(told.Files) > 0 {
+		judged := slices.ContainsFunc(settings, func(s decide.Setting) bool { return s.Name != "safe.directory" })
+		if judged || len(told.Submodules)+len(told.Rewrites)+len(told.Programs)+len(told.Files) > 0 {
 			git := told
 			git.Submodules = append([]decide.Submodule{}, told.Submodules...) // their origins are told later
 			in.Git = &git
@@ -92,7 +93,7 @@ func readModules(co *lockfile.Checkout) ([]decide.Submodule, error) {
 func known(co *lockfile.Checkout) (map[string]bool, error) {
 	subs, err := readModules(co)
 	if err != nil {
-		return nil, nil //nolint:nilerr // see above
+		return nil, nil
 	}
 	keys := map[string]bool{}
 	for _, s := range subs {

@@ -30,9 +30,10 @@ const (
 type configuration struct {
 	m  ecosystem.Machine
 	co *lockfile.Checkout
-	// root is the repository's directory and dir its git directory; empty where there is none that was found.
-	root, dir string
-	settings  []setting
+	// root is the repository's directory, dir its git directory and common the one that this shares with other worktrees;
+	// empty where there is none that was found.
+	root, dir, common string
+	settings          []setting
 	// hostile are the files that the author of the checkout may have written.
 	hostile []setting
 	notes   []string
@@ -98,8 +99,18 @@ func (c *configuration) clone() []holder {
 		c.notes = append(c.notes, elsewhere+".git is no directory")
 		return nil
 	}
-	c.dir = dir
-	main := holder{path: filepath.Join(dir, "config"), from: ".git/config", clone: true}
+	common := dir
+	if text, err := ecosystem.ReadFile(filepath.Join(dir, "commondir"), maxPointer); err == nil {
+		if common = filepath.FromSlash(strings.TrimSpace(string(text))); !filepath.IsAbs(common) {
+			common = filepath.Join(dir, common)
+		}
+		if !ecosystem.Inside(c.co.Fence, common) {
+			c.notes = append(c.notes, elsewhere+"it shares its git directory with one that lies elsewhere")
+			return nil
+		}
+	}
+	c.dir, c.common = dir, common
+	main := holder{path: filepath.Join(common, "config"), from: ".git/config", clone: true}
 	out := []holder{main}
 	data, err := c.load(main)
 	if found, e := parseConfig(lockfile.File{Data: data}); err == nil && e == nil && slices.ContainsFunc(found, func(v variable) bool {
@@ -164,7 +175,7 @@ func (c *configuration) shown(path string) string {
 // theirs tells whether the author of the checkout may have written a path: what lies in the fence, and not in the git
 // directory, which no commit can hold.
 func (c *configuration) theirs(path string) bool {
-	return ecosystem.Inside(c.co.Fence, path) && (c.dir == "" || !ecosystem.Inside(c.dir, path))
+	return ecosystem.Inside(c.co.Fence, path) && (c.dir == "" || !ecosystem.Inside(c.dir, path) && !ecosystem.Inside(c.common, path))
 }
 
 // load reads a file of the configuration. What lies in the checkout or in its git directory is read only where it is no
@@ -266,7 +277,7 @@ func (c *configuration) holds(s setting) bool {
 		return ok && glob(pattern, false).MatchString(branch)
 	case "hasconfig":
 		pattern, ok := strings.CutPrefix(pattern, "remote.*.url:")
-		data, err := c.load(holder{path: filepath.Join(c.dir, "config")})
+		data, err := c.load(holder{path: filepath.Join(c.common, "config")})
 		if !ok || err != nil {
 			return false
 		}

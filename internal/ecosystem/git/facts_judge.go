@@ -42,7 +42,7 @@ func (c *configuration) facts() ([]decide.Setting, decide.Git) {
 			settings = append(settings, s.setting(strings.ToLower(s.value)))
 		default:
 			if command, ok := c.command(s); ok {
-				told.Programs = append(told.Programs, c.program(s, command))
+				told.Programs = append(told.Programs, c.program(s, command)...)
 			}
 		}
 	}
@@ -229,8 +229,9 @@ var (
 	detour = regexp.MustCompile(`(?i)(?:Proxy|Local|KnownHosts)Command`)
 )
 
-// program is what is known of a command. It is not quoted: it may hold a secret.
-func (c *configuration) program(s setting, command string) decide.GitProgram {
+// program is what is known of a command. It is not quoted: it may hold a secret. What the runner has for its usual end is
+// left out: on most machines that is all there is.
+func (c *configuration) program(s setting, command string) []decide.GitProgram {
 	p := decide.GitProgram{Name: s.shown(), Kind: "runner", From: s.told()}
 	if p.Name == "" {
 		p.Name = s.from
@@ -259,8 +260,10 @@ func (c *configuration) program(s setting, command string) decide.GitProgram {
 		p.Kind, p.Path = "checkout", source.Plain(source.Redact(inside), 200)
 	case s.clone:
 		p.Kind = "clone"
+	case p.Usual && !p.Unverified:
+		return nil
 	}
-	return p
+	return []decide.GitProgram{p}
 }
 
 // words are those of a command, however they are quoted.
@@ -350,7 +353,7 @@ func (c *configuration) variables(settings *[]decide.Setting, told *decide.Git) 
 		if value, _ := c.m.Lookup(name); value != "" {
 			s := of(name, value)
 			s.name = name
-			out = append(out, c.program(s, value))
+			out = append(out, c.program(s, value)...)
 		}
 	}
 	return out

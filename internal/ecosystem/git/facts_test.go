@@ -405,6 +405,29 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
+// A worktree of the same workspace has its configuration beside.
+func TestWorktree(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, map[string]string{"main/.git/config": "[http]\n\tsslVerify = false\n[extensions]\nworktreeConfig\n", "main/.git/worktrees/w/commondir": "../..\n",
+		"main/.git/worktrees/w/config.worktree": "[core]\n\tgitProxy = x\n", "w/.git": "gitdir: ../main/.git/worktrees/w\n"})
+	fence := d.dir
+	d.dir = filepath.Join(d.dir, "w")
+	co := d.open(t, d.dir)
+	co.Fence = fence
+	e, err := New(d.Machine, co)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := decide.Input{Sources: []decide.Source{}, Entries: []decide.Group{}, Flagged: []decide.Flagged{}, Workflows: []decide.Action{}}
+	e.Fill(&in, nil)
+	d.dir = fence
+	want := []string{"error GIT002 $DIR/main/.git/config:2:14 http.sslverify in .git/config switches TLS verification off in git",
+		"warning GIT002 $DIR/main/.git/worktrees/w/config.worktree:2:13 core.gitproxy in .git/config.worktree starts a program by the word of whoever worked in this clone before"}
+	if diff := cmp.Diff(want, d.judged(t, in, e)); diff != "" || len(e.Notes) > 0 {
+		t.Errorf("-want +got:\n%s\nnotes %q", diff, e.Notes)
+	}
+}
+
 // What cannot be read is said, and nothing behind a link is.
 func TestConfigurationNotRead(t *testing.T) {
 	t.Parallel()
@@ -424,6 +447,8 @@ func TestConfigurationNotRead(t *testing.T) {
 			}
 			return os.WriteFile(filepath.Join(d.dir, ".git"), []byte("gitdir: ../../main/.git/worktrees/w\n"), 0o600)
 		}, "git's configuration of this clone is not judged: it is a worktree or a submodule, and its git directory lies elsewhere"},
+		"shared": {map[string]string{".git/commondir": "../../../main/.git\n", "$OUT/main/.git/config": off}, nil,
+			"git's configuration of this clone is not judged: it shares its git directory with one that lies elsewhere"},
 		"in circles": {map[string]string{".git/config": "[include]path=config"}, nil, "git's configuration includes more files than git follows; .git/config was not read"},
 	} {
 		d := newDesk(t, tt.files)

@@ -147,7 +147,7 @@ settings contains [p, "warning", p.name, msg, "keep the keys of your hosts in a 
 	msg := sprintf("%s takes any key for that of a host", [p.setting])
 }
 
-# own are git's settings; where there are any, there is input.git.
+# own are git's settings; where there are any that can be bad, there is input.git.
 own := [s | input.git; some s in input.settings; s.ecosystem == "git"]
 
 unverified(s) if s.name == "GIT_SSL_NO_VERIFY" # whatever its value
