@@ -162,7 +162,7 @@ func (c *configuration) home() string {
 
 // shown is a path for people.
 func (c *configuration) shown(path string) string {
-	if rel, ok := ecosystem.Rel(c.co.Dir(), path); ok {
+	if rel, ok := c.within(path); ok {
 		path = rel
 	} else if home := c.home(); home != "" {
 		if rel, err := filepath.Rel(home, path); err == nil && filepath.IsLocal(rel) {
@@ -170,6 +170,14 @@ func (c *configuration) shown(path string) string {
 		}
 	}
 	return source.Plain(filepath.ToSlash(path), 200)
+}
+
+// within is a path relative to the checkout: by its name, which shows links on the way, else by where it leads.
+func (c *configuration) within(path string) (string, bool) {
+	if rel, err := filepath.Rel(c.co.Dir(), path); err == nil && filepath.IsLocal(rel) {
+		return rel, true
+	}
+	return ecosystem.Rel(c.co.Dir(), path)
 }
 
 // theirs tells whether the author of the checkout may have written a path: what lies in the fence, and not in the git
@@ -184,7 +192,7 @@ func (c *configuration) load(o holder) ([]byte, error) {
 	if info, err := os.Lstat(o.path); ecosystem.Inside(c.co.Fence, o.path) && err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return nil, errLinked
 	}
-	if rel, ok := ecosystem.Rel(c.co.Dir(), o.path); ok && o.hostile {
+	if rel, ok := c.within(o.path); ok && o.hostile {
 		file, err := c.co.Read(filepath.ToSlash(rel), maxConfigFile)
 		if err == nil && file.Linked {
 			err = errLinked

@@ -432,6 +432,10 @@ func TestWorktree(t *testing.T) {
 func TestConfigurationNotRead(t *testing.T) {
 	t.Parallel()
 	const off = "[http]\n\tsslVerify = false\n"
+	chain := map[string]string{".git/config": "[include]path=c1", ".git/c11": off}
+	for i := range 10 {
+		chain[fmt.Sprintf(".git/c%d", i+1)] = fmt.Sprintf("[include]path=c%d", i+2)
+	}
 	for name, tt := range map[string]struct {
 		files map[string]string
 		play  func(*desk) error
@@ -449,6 +453,9 @@ func TestConfigurationNotRead(t *testing.T) {
 		}, "git's configuration of this clone is not judged: it is a worktree or a submodule, and its git directory lies elsewhere"},
 		"shared": {map[string]string{".git/commondir": "../../../main/.git\n", "$OUT/main/.git/config": off}, nil,
 			"git's configuration of this clone is not judged: it shares its git directory with one that lies elsewhere"},
+		"a linked directory": {map[string]string{"real/x": off, ".git/config": "[include]path=../linked/x"}, func(d *desk) error { return os.Symlink("real", filepath.Join(d.dir, "linked")) },
+			"linked/x could not be read, so that git's settings in it are not known: is reached by a symbolic link"},
+		"deep":       {chain, nil, "git's configuration includes more files than git follows; .git/c11 was not read"},
 		"in circles": {map[string]string{".git/config": "[include]path=config"}, nil, "git's configuration includes more files than git follows; .git/config was not read"},
 	} {
 		d := newDesk(t, tt.files)
