@@ -33,7 +33,7 @@ type desk struct {
 func newDesk(t *testing.T, files map[string]string, env ...string) *desk {
 	t.Helper()
 	out := t.TempDir()
-	d := &desk{home: filepath.Join(out, "home"), dir: filepath.Join(out, "work", "repo")}
+	d := &desk{home: filepath.Join(out, "home"), dir: filepath.Join(out, "jobs", "repo")}
 	places := strings.NewReplacer("$HOME", d.home, "$DIR", d.dir, "$OUT", out)
 	for _, dir := range []string{d.home, filepath.Join(d.dir, ".git")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -265,12 +265,12 @@ func TestHonestConfigurations(t *testing.T) {
 			".git/config.worktree":                "[core]\n\tsparseCheckout = true\n",
 			"$OUT/_temp/git-credentials-1.config": credentials + "[url \"https://github.com/\"]\n\tinsteadOf = git@github.com:\n\tinsteadOf = org-1@github.com:\n"}),
 		"gitlab-runner": newDesk(t, map[string]string{".git/config": "[fetch]\n\trecurseSubmodules = false\n[credential]\n\tinteractive = never\n[gc]\n\tautoDetach = false\n[include]\n\tpath = $DIR.tmp/.gitlab-runner.ext.conf\n" + cloned,
-			"$OUT/work/repo.tmp/.gitlab-runner.ext.conf": "[http \"https://gitlab.corp.test\"]\n\tsslCAInfo = $DIR.tmp/CI_SERVER_TLS_CA_FILE\n" +
+			"$OUT/jobs/repo.tmp/.gitlab-runner.ext.conf": "[http \"https://gitlab.corp.test\"]\n\tsslCAInfo = $DIR.tmp/CI_SERVER_TLS_CA_FILE\n" +
 				"[credential \"https://gitlab.corp.test\"]\n\tusername = gitlab-ci-token\n\thelper =\n\thelper = \"!f(){ if [ \\\"$1\\\" = \\\"get\\\" ] ; then echo \\\"password=${CI_JOB_TOKEN}\\\" ; fi ; } ; f\"\n" +
 				"[url \"https://gitlab-ci-token:hunter2@gitlab.corp.test\"]\n\tinsteadOf = https://gitlab.corp.test\n" +
 				"[url \"https://gitlab-ci-token:hunter2@gitlab.corp.test/\"]\n\tinsteadOf = ssh://git@gitlab.corp.test/\n\tinsteadOf = git@gitlab.corp.test:\n"}),
 		"husky, pre-commit, fsmonitor, git-crypt": newDesk(t, map[string]string{".husky/_/h": "", ".git/config": cloned +
-			"[core]\n\thooksPath = .husky/_\n\tfsmonitor = true\n\tsshCommand = ssh -i ~/.ssh/work\n[filter \"git-crypt\"]\n\tsmudge = \\\"git-crypt\\\" smudge\n\tclean = \\\"/usr/bin/git-crypt\\\" clean\n" +
+			"[core]\n\thooksPath = .husky/_\n\tfsmonitor = true\n\tsshCommand = ssh -i ~/.ssh/jobs\n[filter \"git-crypt\"]\n\tsmudge = \\\"git-crypt\\\" smudge\n\tclean = \\\"/usr/bin/git-crypt\\\" clean\n" +
 			"[submodule \"a\"]\n\turl = https://github.com/a/a\n\tupdate = rebase\n[remote \"origin\"]\n\tuploadpack = git-upload-pack\n[credential]\n\thelper = cache --timeout=3600\n\thelper = /usr/lib/git-core/git-credential-libsecret\n"}),
 		"a developer": newDesk(t, map[string]string{"~/.gitconfig": `[user]
 	name = A
@@ -340,7 +340,7 @@ func TestConfiguration(t *testing.T) {
 		"by git -c":          {nil, []string{"GIT_CONFIG_PARAMETERS='http.sslverify'='false' 'a.b=it'\\''s'"}, []string{"error GIT002  http.sslverify in GIT_CONFIG_PARAMETERS switches TLS verification off in git"}},
 		"by GIT_CONFIG_COUNT": {files{clone: "[http]sslVerify=true"}, []string{"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=HTTP.sslVERIFY", "GIT_CONFIG_VALUE_0=off"},
 			[]string{"error GIT002  http.sslverify in GIT_CONFIG_KEY_0 switches TLS verification off in git"}},
-		"by an include on a condition": {files{user: "[includeIf \"gitdir:~/../work/\"]\npath=no\n[includeIf \"gitdir/i:**/REPO/.git\"]\npath=b\n", "~/b": "[http]\nsslVerify=false"}, nil,
+		"by an include on a condition": {files{user: "[includeIf \"gitdir:~/../jobs/\"]\npath=no\n[includeIf \"gitdir/i:**/REPO/.git\"]\npath=b\n", "~/b": "[http]\nsslVerify=false"}, nil,
 			[]string{"error GIT002 $HOME/b:2:11 http.sslverify in ~/b switches TLS verification off in git"}},
 		"by branch": {files{user: "[includeIf \"onbranch:feature/\"]path=b", "~/b": "[http]sslVerify=false", ".git/HEAD": "ref: refs/heads/feature/x/y\n"}, nil,
 			[]string{"error GIT002 $HOME/b:1:17 http.sslverify in ~/b switches TLS verification off in git"}},
@@ -478,8 +478,8 @@ func TestConfigurationNotRead(t *testing.T) {
 func TestConfigurationAsGit(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string]string{
-		"~/.gitconfig": "[a]\nb=user\n[includeIf \"gitdir:~/../work/\"]\npath=never\n[includeIf \"gitdir:$OUT/work/\"]\npath=inc/one\n[includeIf \"onbranch:fea*/**\"]path=inc/two\n" +
-			"[includeIf \"hasconfig:remote.*.url:https://a.test/**\"]path=inc/three\n[includeIf \"gitdir:./work/\"]path=never\n[includeIf \"gitdir:repo/\"]path=inc/four\n[includeIf \"gitdir/i:**/RE[oP]?\"]path=never\n[includeIf \"gitdir/i:**/RE[!oq]?/.GIT\"]path=inc/five\n",
+		"~/.gitconfig": "[a]\nb=user\n[includeIf \"gitdir:~/../jobs/\"]\npath=never\n[includeIf \"gitdir:$OUT/jobs/\"]\npath=inc/one\n[includeIf \"onbranch:fea*/**\"]path=inc/two\n" +
+			"[includeIf \"hasconfig:remote.*.url:https://a.test/**\"]path=inc/three\n[includeIf \"gitdir:./jobs/\"]path=never\n[includeIf \"gitdir:repo/\"]path=inc/four\n[includeIf \"gitdir/i:**/RE[oP]?\"]path=never\n[includeIf \"gitdir/i:**/RE[!oq]?/.GIT\"]path=inc/five\n",
 		"~/never":              "[a]\nb=never\n",
 		"~/inc/one":            "[a]\nb=one\n[include]path=two\n",
 		"~/inc/two":            "[a]\nb=two\n",
