@@ -32,13 +32,13 @@ var layers = [][]string{
 	{"cmd/goproxy-action"},
 }
 
-// alone are libraries that one room keeps to itself.
+// alone are libraries that few rooms keep to themselves.
 var alone = map[string][]string{
 	"github.com/open-policy-agent/opa":      {"internal/decide"},
 	"github.com/sethvargo/go-githubactions": {"internal/front/github"},
 	"github.com/google/go-github":           {"internal/front/github"},
 	"github.com/goccy/go-yaml":              {"internal/config"},
-	"go.yaml.in/yaml":                       {"internal/decide", "internal/ecosystem/workflow"},
+	"go.yaml.in/yaml":                       {"internal/decide", "internal/ecosystem/npm", "internal/ecosystem/workflow"},
 	"github.com/spf13/cobra":                {"internal/cli"},
 	"golang.org/x/mod/modfile":              {"internal/ecosystem/golang"},
 	"golang.org/x/crypto/x509roots":         {"internal/detect"},

@@ -93,8 +93,15 @@ type Setting struct {
 	Name string `json:"name"`
 	// Value is redacted.
 	Value string `json:"value"`
+	// Kind is what it decides: registry, proxy, authority, tls, http, credential, redirect (another file is read),
+	// integrity, protection, caution or program for npm and its kin; empty for others.
+	Kind string `json:"kind"`
+	// Fault is what is wrong with the value by itself, in words that go on from the name; empty where nothing is.
+	Fault string `json:"fault"`
 	// Place is set where the value is an address.
 	Place *Place `json:"place,omitempty"`
+	// Key is the setting with its file and its value. Policies do not see it.
+	Key string `json:"-"`
 	// Origin is builtin (the tool's own default), runner, base, checkout or change.
 	Origin string `json:"origin"`
 	// From is where it stands: a variable's name or a file.

@@ -127,7 +127,9 @@ func (j *job) originate(in *decide.Input) error {
 			case s.Ecosystem != e.Name || s.Origin != source.Checkout || filepath.IsAbs(s.File): // of no commit, like .git/config
 			case s.Place != nil && s.Place.Broken == "":
 				s.Origin = origin(hostPort(*s.Place))
-			case j.changed[s.File]: // what has no host is told by its file
+			case s.Key != "":
+				s.Origin = origin(s.Key)
+			case j.changed[s.File]: // what has neither host nor key is told by its file
 				s.Origin = source.Change
 			default:
 				s.Origin = source.Base

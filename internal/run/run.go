@@ -294,6 +294,9 @@ func (j *job) atBase(ctx context.Context, base *front.Base, names []string, alwa
 			wanted[beside] = true
 		}
 	}
+	for _, program := range npm.Programs(j.checkout) {
+		wanted[program] = true
+	}
 	out := map[string][]byte{}
 	for f := range wanted {
 		if !slices.Contains(always, f) && base.Changed != nil && !base.Changed[prefix+f] && !j.checkout.Linked(f) {

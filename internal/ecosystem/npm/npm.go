@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -44,12 +45,12 @@ var formats = []format{
 	{"bun.lock", "bun", ParseBun},
 }
 
-// unjudged are settings of the tools that stand in for npm.
-var unjudged = []string{".yarnrc", ".yarnrc.yml", "bunfig.toml", "pnpm-workspace.yaml"}
-
 // Names are the base names to look for in a checkout.
 func Names() []string {
-	names := append([]string{"package.json", rcName, bunBinary}, unjudged...)
+	names := []string{"package.json", rcName, bunBinary}
+	for _, o := range others {
+		names = append(names, o.name)
+	}
 	for _, f := range formats {
 		names = append(names, f.name)
 	}
@@ -127,11 +128,6 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	if r.official == "" && e.Present {
 		e.Notes = append(e.Notes, "the address of npm's default registry is not known: no npm on the PATH says it, and this build carries none; name it under official.npm in .goproxy/config.yaml")
 	}
-	for _, name := range unjudged {
-		for _, file := range co.Files(name) {
-			e.Notes = append(e.Notes, source.Plain(file, 200)+" is not judged: it may name another registry, or a program that its tool starts")
-		}
-	}
 	e.Effective = r.effective()
 	for _, g := range r.groups {
 		if g.Count > len(g.Items) {
@@ -181,6 +177,7 @@ func officialSource(url string) source.Source {
 }
 
 func readLocks(co *lockfile.Checkout) (locks []lockFile, errs []error) {
+	named := namedRegistries(co)
 	for _, format := range formats {
 		for _, name := range co.Files(format.name) {
 			file, err := co.Read(name, 0)
@@ -195,6 +192,7 @@ func readLocks(co *lockfile.Checkout) (locks []lockFile, errs []error) {
 				errs = append(errs, err)
 				continue
 			}
+			resolveNamed(read.Entries, named[path.Dir(name)])
 			l := lockFile{read, name, format.manager}
 			l.Substitutes = confirmed(co, &l)
 			locks = append(locks, l)
@@ -206,7 +204,7 @@ func readLocks(co *lockfile.Checkout) (locks []lockFile, errs []error) {
 // findRegistry takes the strongest value of "registry", else npm's own default.
 func (r *room) findRegistry() {
 	for _, v := range r.values {
-		if v.name == "registry" && v.text != "" && !v.nested {
+		if v.name == "registry" && v.text != "" && !v.nested && v.tool == "" {
 			r.registry = v
 			break
 		}
@@ -268,7 +266,11 @@ func (r *room) frozen() string {
 			return place + " sends npm to another file for its settings, which was not read"
 		case isScope(v.name):
 			return fmt.Sprintf("%s names a registry of its own for %s", place, source.Plain(strings.TrimSuffix(v.name, ":registry"), 100))
-		case v.name == "registry" && v.at.File != "":
+		case v.tool != "" && v.kind == aboutFile && v.fault != "":
+			return place + " " + v.fault
+		case v.tool != "" && v.kind == aboutRegistry && !v.main:
+			return place + " names a registry of its own"
+		case (v.name == "registry" || v.main) && v.at.File != "":
 			loc, err := source.Locate(v.text)
 			if _, known := r.known(loc); v.broken != "" || err != nil || !known {
 				return place + " names a registry of its own"
@@ -301,7 +303,7 @@ func guarded(groups []decide.Group, locked bool) string {
 }
 
 // Hosts are the canonical hosts, with the port where it is not the scheme's own, that lock files, registries and proxies
-// in the checkout's files name. A file that cannot be understood is passed over.
+// in the checkout's files name, and the keys of its settings. A file that cannot be understood is passed over.
 func Hosts(co *lockfile.Checkout) map[string]bool { return hosts(co, nil) }
 
 // hosts are these, and what else tells a fact of the base commit from one that a change brings in.
@@ -326,10 +328,12 @@ func hosts(co *lockfile.Checkout, own *ownNames) map[string]bool {
 	facts := readManifests(co, locks)
 	facts.keys(hosts)
 	own.check(locks, func(f decide.Flagged) { hosts[f.Key] = true })
-	none := func(string) (string, bool) { return "", false }
-	// files that only an .npmrc names are those of the head, whatever the commit
-	for _, v := range readSettings(ecosystem.Machine{Lookup: none, RepoOnly: true}, co, false).values {
-		if !isAddress(v.name) || v.broken != "" {
+	// files that only a setting names are those of the head, whatever the commit
+	for _, v := range readSettings(repositoryAlone(), co, false).values {
+		if key := v.key(); key != "" {
+			hosts[key] = true
+		}
+		if kind, _ := v.means(); !isAddress(kind) || v.broken != "" {
 			continue
 		}
 		if loc, err := source.Locate(v.text); err == nil && loc.Host != "" {
@@ -337,6 +341,11 @@ func hosts(co *lockfile.Checkout, own *ownNames) map[string]bool {
 		}
 	}
 	return hosts
+}
+
+// sets tells whether a file of that name sets the default registry of its tool.
+func (r *room) sets(base string) bool {
+	return slices.ContainsFunc(r.values, func(v value) bool { return v.main && path.Base(v.at.File) == base })
 }
 
 // changes sets the registry for npm and for the tools that stand in for it, each of which reads a variable of its own.
@@ -363,7 +372,7 @@ func (r *room) changes(c choose.Choice) []inject.Change {
 	for _, other := range []struct{ name, file, tool string }{
 		{"YARN_NPM_REGISTRY_SERVER", ".yarnrc.yml", "yarn"}, {"BUN_CONFIG_REGISTRY", "bunfig.toml", "bun"}, {"COREPACK_NPM_REGISTRY", "", "corepack"},
 	} {
-		if other.file == "" || len(r.co.Files(other.file)) == 0 { // a file of the project's is not overruled
+		if other.file == "" || !r.sets(other.file) { // a file of the project's is not overruled
 			set(other.name, url, why+" ("+other.tool+")")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -582,7 +583,7 @@ func TestFillAndChangesAfterAChoice(t *testing.T) {
 	choice := choose.Choice{Ecosystem: source.NPM, Why: "the official registry does not answer",
 		Sources: []choose.Picked{{Source: mirror, Via: detect.ViaDirect, IPs: []string{"192.0.2.1"}}}}
 	e := open(t, machine("NPM_CONFIG_REGISTRY=https://dead.test", "BUN_CONFIG_REGISTRY=https://registry.npmmirror.com"),
-		map[string]string{"package-lock.json": lock, "bunfig.toml": "", ".yarnrc.yml": ""})
+		map[string]string{"package-lock.json": lock, "bunfig.toml": "", ".yarnrc.yml": "npmRegistryServer: https://registry.yarnpkg.com\n"})
 
 	var got []string
 	for _, c := range e.Changes(choice) {
@@ -597,7 +598,8 @@ func TestFillAndChangesAfterAChoice(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("changes (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"registry=https://registry.npmmirror.com builtin npm_config_registry [registry.npmmirror.com]"}, settingLines(e, &choice)); diff != "" {
+	if diff := cmp.Diff([]string{"registry=https://registry.npmmirror.com builtin npm_config_registry [registry.npmmirror.com]",
+		"npmRegistryServer=https://registry.yarnpkg.com checkout .yarnrc.yml:1:20 [registry.yarnpkg.com]"}, settingLines(e, &choice)); diff != "" {
 		t.Errorf("settings (-want +got)\n%s", diff)
 	}
 	sources := func(after *choose.Choice) []string {
@@ -647,16 +649,21 @@ func TestHosts(t *testing.T) {
 		"sub/package-lock.json": "{",
 		".npmrc":                "registry=https://r.test/\n@s:registry=http://s.test:80/\nproxy=http://p.test:3128\n@x:registry=${X}\n",
 	})
+	hostsOnly := func(co *lockfile.Checkout) map[string]bool {
+		hosts := Hosts(co)
+		maps.DeleteFunc(hosts, func(key string, _ bool) bool { return strings.HasPrefix(key, "setting\x00") })
+		return hosts
+	}
 	want := map[string]bool{"official.test:8443": true, "r.test": true, "s.test": true, "p.test:3128": true, "lock package-lock.json": true}
-	if diff := cmp.Diff(want, Hosts(co)); diff != "" {
+	if diff := cmp.Diff(want, hostsOnly(co)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	sent := checkout(t, map[string]string{".npmrc": "userconfig=e", "e": "registry=https://evil.test/"})
-	if diff := cmp.Diff(map[string]bool{}, Hosts(sent)); diff != "" {
+	if diff := cmp.Diff(map[string]bool{}, hostsOnly(sent)); diff != "" {
 		t.Errorf("of a file that may be the change's (-want +got)\n%s", diff)
 	}
 	base := co.At(map[string][]byte{"package-lock.json": nil, ".npmrc": []byte("registry=https://before.test\n")})
-	if diff := cmp.Diff(map[string]bool{"before.test": true}, Hosts(base)); diff != "" {
+	if diff := cmp.Diff(map[string]bool{"before.test": true}, hostsOnly(base)); diff != "" {
 		t.Errorf("of the base (-want +got)\n%s", diff)
 	}
 }

@@ -2,7 +2,6 @@ package npm
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 	"unsafe"
 
@@ -362,7 +361,7 @@ func (p *pnpmLock) pin(key string, at lockfile.Position, r *resolution) bool {
 		spec = pnpmSpec(key)
 	}
 	if alias, version, ok := strings.Cut(spec, ":"); ok && version != "" && isVersion(version) {
-		add("", at, &r.integrity).Fault = fmt.Sprintf("the settings of pnpm say where the registry %q is", source.Plain(alias, 80))
+		add("", at, &r.integrity).Fault = namedFault(alias)
 	} else if !localDirectory(spec) {
 		e := add(spec, at, &r.integrity)
 		if e.Other = other(name, version, tarball); e.Other != "" { // a path below the registry

@@ -25,6 +25,8 @@ type line struct {
 	value string
 	// list is true for "key[] = value".
 	list bool
+	// clear is true for a value that is there and holds no variable.
+	clear bool
 	// at is the place of the value, or of the key where there is none.
 	at lockfile.Position
 }
@@ -93,6 +95,7 @@ func parseLine(text string) (line, lineKind) {
 	if bare, ok := strings.CutSuffix(l.key, "[]"); ok && bare != "" {
 		l.key, l.list = bare, true
 	}
+	l.clear = has && l.value != "" && !strings.Contains(l.value, "${")
 	if credential(l.key) {
 		l.value = hidden
 	}

@@ -207,9 +207,9 @@ func (r *room) pinned(q ecosystem.Inquiry, registry string) (list []ecosystem.Re
 }
 
 var (
-	// plain are the names that registries give, new and old; none leads out of its place in an address.
-	plain = regexp.MustCompile(`^(?:@[A-Za-z0-9~_!'()*-][A-Za-z0-9._~!'()*-]*/)?[A-Za-z0-9~_!'()*-][A-Za-z0-9._~!'()*-]*$`)
-	exact = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?$`)
+	// givenName takes in the names that registries give, new and old; none leads out of its place in an address.
+	givenName = regexp.MustCompile(`^(?:@[A-Za-z0-9~_!'()*-][A-Za-z0-9._~!'()*-]*/)?[A-Za-z0-9~_!'()*-][A-Za-z0-9._~!'()*-]*$`)
+	exact     = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?$`)
 )
 
 // Where a package comes from.
@@ -266,7 +266,7 @@ func (t *route) asks(manager string, e lockfile.Entry) whence {
 		return nowhere
 	}
 	scope, _, scoped := strings.Cut(e.Name, "/")
-	private := !plain.MatchString(e.Name) || len(e.Name) > 214 || scoped && (t.anyScope || t.scopes[scope])
+	private := !givenName.MatchString(e.Name) || len(e.Name) > 214 || scoped && (t.anyScope || t.scopes[scope])
 	if e.URL == "" {
 		if private || t.others[manager] {
 			return there

@@ -20,7 +20,7 @@ func ownLines(flagged []decide.Flagged) []string {
 	return out
 }
 
-// lockOf is a package-lock.json with one package on each line from 3 on.
+// lockedAt is a package-lock.json with one package on each line from 3 on.
 func lockedAt(entries ...string) string {
 	text := "{\"lockfileVersion\":3,\"packages\":{\n\"\":{}"
 	for _, e := range entries {
@@ -29,7 +29,7 @@ func lockedAt(entries ...string) string {
 	return text + "}}"
 }
 
-func locked(name, host string) string {
+func lockedFrom(name, host string) string {
 	resolved := ""
 	if host != "" {
 		resolved = fmt.Sprintf(`"resolved":"https://%s/%s/-/x-1.0.0.tgz",`, host, name)
@@ -47,31 +47,31 @@ func TestOwnNames(t *testing.T) {
 		files   map[string]string
 		want    []string
 	}{
-		"nothing is listed": {nil, nil, false, map[string]string{"package-lock.json": lockedAt(locked("@corp/a", "evil.test"))}, []string{}},
-		"where they should": {corp, nil, false, map[string]string{"package-lock.json": lockedAt(locked("@corp/a", "npm.corp.test"), locked("corp-a", "x.corp.test:8443"), locked("tool.kit", "npm.corp.test:8443"), locked("corpse", "a.test"))}, []string{}},
-		"from elsewhere": {corp, nil, false, map[string]string{"package-lock.json": lockedAt(locked("@corp/a", "evil.test"), locked("x", "evil.test"), locked("corp-a", "corp.test"), locked("tool.kit", "npm.corp.test"))}, []string{
+		"nothing is listed": {nil, nil, false, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/a", "evil.test"))}, []string{}},
+		"where they should": {corp, nil, false, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/a", "npm.corp.test"), lockedFrom("corp-a", "x.corp.test:8443"), lockedFrom("tool.kit", "npm.corp.test:8443"), lockedFrom("corpse", "a.test"))}, []string{}},
+		"from elsewhere": {corp, nil, false, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/a", "evil.test"), lockedFrom("x", "evil.test"), lockedFrom("corp-a", "corp.test"), lockedFrom("tool.kit", "npm.corp.test"))}, []string{
 			"package-lock.json:3 scope @corp/a@1.0.0 true: has one of your own names and comes from evil.test, not from npm.corp.test",
 			"package-lock.json:5 scope corp-a@1.0.0 true: has one of your own names and comes from corp.test, not from .corp.test",
 			"package-lock.json:6 scope tool.kit@1.0.0 true: has one of your own names and comes from npm.corp.test, not from npm.corp.test:8443"}},
-		"all that a name is listed by counts": {map[string]string{"@corp": "npm.corp.test", "@corp/evil": "evil.test"}, nil, false, map[string]string{"package-lock.json": lockedAt(locked("@corp/evil", "evil.test"))}, []string{
+		"all that a name is listed by counts": {map[string]string{"@corp": "npm.corp.test", "@corp/evil": "evil.test"}, nil, false, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/evil", "evil.test"))}, []string{
 			"package-lock.json:3 scope @corp/evil@1.0.0 true: has one of your own names and comes from evil.test, not from npm.corp.test"}},
-		"from the default registry": {corp, nil, false, map[string]string{"package-lock.json": lockedAt(locked("@corp/a", ""))}, []string{
+		"from the default registry": {corp, nil, false, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/a", ""))}, []string{
 			"package-lock.json:3 scope @corp/a@1.0.0 true: has one of your own names and comes from official.test, not from npm.corp.test"}},
-		"a default registry of their own":      {corp, []string{"npm_config_registry=https://npm.corp.test/x"}, false, map[string]string{"package-lock.json": lockedAt(locked("@corp/a", ""))}, []string{}},
-		"the machine may have one":             {corp, nil, true, map[string]string{"package-lock.json": lockedAt(locked("@corp/a", ""), locked("@corp/b", "evil.test"))}, []string{"package-lock.json:4 scope @corp/b@1.0.0 true: has one of your own names and comes from evil.test, not from npm.corp.test"}},
-		"a registry of the scope":              {corp, nil, true, map[string]string{"package-lock.json": lockedAt(locked("@corp/a", "")), ".npmrc": "@corp:registry=https://npm.corp.test/"}, []string{}},
-		"another registry of the scope":        {corp, nil, true, map[string]string{"package-lock.json": lockedAt(locked("@corp/a", "")), ".npmrc": "@corp:registry=https://evil.test/"}, []string{"package-lock.json:3 scope @corp/a@1.0.0 true: has one of your own names and comes from evil.test, not from npm.corp.test"}},
-		"by the .npmrc alone":                  {nil, nil, true, map[string]string{"package-lock.json": lockedAt(locked("@corp/a", "npm.corp.test"), locked("@corp/b", "a.test"), locked("@corp/c", "")), ".npmrc": "\n@corp:registry=https://npm.corp.test/"}, []string{"package-lock.json:4 scope @corp/b@1.0.0 false: has one of your own names and comes from a.test, not from npm.corp.test as .npmrc:2 says"}},
-		"of another directory":                 {nil, nil, true, map[string]string{"package-lock.json": lockedAt(locked("@corp/b", "a.test")), "x/package.json": "{}", "x/.npmrc": "@corp:registry=https://npm.corp.test/"}, []string{}},
-		"a variable":                           {nil, nil, true, map[string]string{"package-lock.json": lockedAt(locked("@corp/b", "a.test")), ".npmrc": "@corp:registry=https://${H}/"}, []string{}},
+		"a default registry of their own":      {corp, []string{"npm_config_registry=https://npm.corp.test/x"}, false, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/a", ""))}, []string{}},
+		"the machine may have one":             {corp, nil, true, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/a", ""), lockedFrom("@corp/b", "evil.test"))}, []string{"package-lock.json:4 scope @corp/b@1.0.0 true: has one of your own names and comes from evil.test, not from npm.corp.test"}},
+		"a registry of the scope":              {corp, nil, true, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/a", "")), ".npmrc": "@corp:registry=https://npm.corp.test/"}, []string{}},
+		"another registry of the scope":        {corp, nil, true, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/a", "")), ".npmrc": "@corp:registry=https://evil.test/"}, []string{"package-lock.json:3 scope @corp/a@1.0.0 true: has one of your own names and comes from evil.test, not from npm.corp.test"}},
+		"by the .npmrc alone":                  {nil, nil, true, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/a", "npm.corp.test"), lockedFrom("@corp/b", "a.test"), lockedFrom("@corp/c", "")), ".npmrc": "\n@corp:registry=https://npm.corp.test/"}, []string{"package-lock.json:4 scope @corp/b@1.0.0 false: has one of your own names and comes from a.test, not from npm.corp.test as .npmrc:2 says"}},
+		"of another directory":                 {nil, nil, true, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/b", "a.test")), "x/package.json": "{}", "x/.npmrc": "@corp:registry=https://npm.corp.test/"}, []string{}},
+		"a variable":                           {nil, nil, true, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/b", "a.test")), ".npmrc": "@corp:registry=https://${H}/"}, []string{}},
 		"git, files and what cannot be judged": {map[string]string{"@corp": "npm.corp.test"}, nil, false, map[string]string{"package-lock.json": lockedAt(`"node_modules/@corp/a":{"version":"1.0.0","resolved":"git+ssh://git@github.com/corp/a.git#2b1a3c"}`, `"node_modules/@corp/b":{"version":"file:b.tgz"}`, `"node_modules/@corp/c":{"resolved":"https://"}`)}, []string{"package-lock.json:3 scope @corp/a@1.0.0 true: has one of your own names and comes from github.com, not from npm.corp.test"}},
 		"of pnpm":                              {corp, nil, false, map[string]string{"pnpm-lock.yaml": "lockfileVersion: '9.0'\npackages:\n  '@corp/a@1.0.0':\n    resolution: {integrity: sha512-x}\nsnapshots:\n  '@corp/a@1.0.0': {}\n"}, []string{"pnpm-lock.yaml:3 scope @corp/a@1.0.0 true: has one of your own names and comes from official.test, not from npm.corp.test"}},
-		"look-alikes": {corp, nil, false, map[string]string{"package-lock.json": lockedAt(locked("@c0rp/a", "a.test"), locked("@c0rp/b", "npm.corp.test"), locked("c0rp-x", ""), locked("corp.x", ""), locked("tool-kit", "a.test"), locked("corporate", "a.test"), locked("@corps/x", "a.test"))}, []string{
+		"look-alikes": {corp, nil, false, map[string]string{"package-lock.json": lockedAt(lockedFrom("@c0rp/a", "a.test"), lockedFrom("@c0rp/b", "npm.corp.test"), lockedFrom("c0rp-x", ""), lockedFrom("corp.x", ""), lockedFrom("tool-kit", "a.test"), lockedFrom("corporate", "a.test"), lockedFrom("@corps/x", "a.test"))}, []string{
 			"package-lock.json:3 lookalike @c0rp/a@1.0.0 true: can be taken for @corp, which is one of your own names, and comes from a.test",
 			"package-lock.json:5 lookalike c0rp-x@1.0.0 true: can be taken for corp-*, which is one of your own names, and comes from official.test",
 			"package-lock.json:6 lookalike corp.x@1.0.0 true: can be taken for corp-*, which is one of your own names, and comes from official.test",
 			"package-lock.json:7 lookalike tool-kit@1.0.0 true: can be taken for tool.kit, which is one of your own names, and comes from a.test"}},
-		"one letter away": {corp, nil, false, map[string]string{"package-lock.json": lockedAt(locked("@corps/a", "a.test"), locked("@corps/b", "a.test"), locked("@crop/a", ""), locked("@corp/a", "npm.corp.test"))}, []string{
+		"one letter away": {corp, nil, false, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corps/a", "a.test"), lockedFrom("@corps/b", "a.test"), lockedFrom("@crop/a", ""), lockedFrom("@corp/a", "npm.corp.test"))}, []string{
 			"package-lock.json:3 lookalike @corps/a@1.0.0 true: can be taken for @corp/a, which is one of your own names, and comes from a.test",
 			"package-lock.json:5 lookalike @crop/a@1.0.0 true: can be taken for @corp/a, which is one of your own names, and comes from official.test"}},
 	} {
@@ -94,7 +94,7 @@ func TestOwnNamesOfTheBase(t *testing.T) {
 	m := machine()
 	m.Scopes = map[string]string{"@corp": "npm.corp.test"}
 	e := open(t, m, map[string]string{"package.json": "{}"})
-	keys, err := e.Hosts(checkout(t, map[string]string{"package-lock.json": lockedAt(locked("@corp/a", "a.test"))}))
+	keys, err := e.Hosts(checkout(t, map[string]string{"package-lock.json": lockedAt(lockedFrom("@corp/a", "a.test"))}))
 	if err != nil || !keys["scope @corp/a a.test"] || keys["scope @corp/a b.test"] {
 		t.Error(keys, err)
 	}

@@ -35,6 +35,48 @@ type value struct {
 	nested bool
 	// loose is true where the name itself holds a variable: nobody knows here which lines it replaces.
 	loose bool
+	// tool is yarn, pnpm or bun for a setting of a file of their own, and empty for npm's.
+	tool string
+	// kind is what the setting decides, and fault what is wrong with its text; of npm's own they follow from the name.
+	kind, fault string
+	// main is true for a default registry in a file of yarn, pnpm or bun.
+	main bool
+	// program is the file of the checkout that the tool would start, and sum the digest of what it holds.
+	program, sum string
+	// linked is true for a file that was reached by a link, of which nothing is shown.
+	linked bool
+}
+
+// means is what the setting decides, and what is wrong with its value.
+func (v value) means() (kind, fault string) {
+	if v.kind != "" {
+		return v.kind, v.fault
+	}
+	switch v.name {
+	case "NODE_TLS_REJECT_UNAUTHORIZED":
+		return aboutTLS, is("switches TLS verification off in all of Node", "0")(v.text)
+	case "NODE_EXTRA_CA_CERTS":
+		return aboutAuthority, ""
+	}
+	m := meaningOf(v.name)
+	switch {
+	case m == nil:
+		return "", ""
+	case m.kind == aboutFile && v.broken != "":
+		return m.kind, "sends npm to another file for its settings, which was not read: it " + v.broken
+	case m.fault == nil || v.broken != "":
+		return m.kind, ""
+	}
+	return m.kind, m.fault(v.text)
+}
+
+// key is what a setting of the checkout is found again by in another commit; empty where its file may not be the one that
+// another commit has there.
+func (v value) key() string {
+	if v.origin != source.Checkout || !slices.Contains(Names(), path.Base(v.at.File)) {
+		return ""
+	}
+	return strings.Join([]string{"setting", v.at.File, v.name, v.text, v.program, v.sum}, "\x00")
 }
 
 // relevant names the settings that decide where packages come from and what is checked on the way.
@@ -55,10 +97,6 @@ const (
 
 func isScope(name string) bool {
 	return strings.HasPrefix(name, "@") && strings.HasSuffix(name, ":registry")
-}
-
-func isAddress(name string) bool {
-	return name == "registry" || name == "proxy" || name == "https-proxy" || isScope(name)
 }
 
 // settings collects what npm would read, the strongest first.
@@ -120,6 +158,7 @@ func readSettings(m ecosystem.Machine, co *lockfile.Checkout, following bool) *s
 		s.add(below, false)
 		s.follow(below, dir, false)
 	}
+	s.readOthers()
 	return s
 }
 
@@ -132,6 +171,9 @@ func (s *settings) npmRoot() string {
 func (s *settings) add(place []value, ranked bool) {
 	first := len(s.values)
 	for _, v := range place {
+		if v.origin != source.Checkout && !slices.Contains(relevant, v.name) && !isScope(v.name) {
+			continue // what the machine's owner wants of checks is his own
+		}
 		if !slices.Contains(redirects, v.name) && (v.origin == source.Checkout || !s.decided[v.name]) {
 			v.nested = !ranked
 			s.values = append(s.values, v)
@@ -170,9 +212,7 @@ func counting(place []value) []value {
 	return out
 }
 
-func matters(name string) bool {
-	return isScope(name) || slices.Contains(relevant, name) || slices.Contains(redirects, name)
-}
+func matters(name string) bool { return meaningOf(name) != nil }
 
 // listMark stands in value.from between reading and counting.
 const listMark = "[]"
@@ -237,7 +277,10 @@ func (s *settings) project(name string) []value {
 		s.files, s.read[name] = append(s.files, name), true
 		var lines []line
 		if lines, err = parseRC(file); err == nil {
-			values := counting(checkoutValues(lines))
+			values := s.programs(counting(checkoutValues(lines)))
+			for i := range values {
+				values[i].linked = file.Linked
+			}
 			if len(values) <= maxSettings {
 				return values
 			}
@@ -249,6 +292,20 @@ func (s *settings) project(name string) []value {
 		s.errs = append(s.errs, err)
 	}
 	return nil
+}
+
+// programs finds the files that npm would start, and leaves out those that are the machine's own.
+func (s *settings) programs(values []value) []value {
+	out := values[:0]
+	for _, v := range values {
+		if m := meaningOf(v.name); m.kind == aboutProgram {
+			if v.kind = m.kind; !s.judgeProgram(&v) {
+				continue
+			}
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 func checkoutValues(lines []line) []value {
@@ -269,7 +326,13 @@ func checkoutValues(lines []line) []value {
 			v.name = bareName(v.name)
 			v.broken, v.loose = "is set under a name that holds a variable, which is not expanded here", true
 		}
-		if matters(v.name) {
+		if m := meaningOf(v.name); m != nil {
+			if m.kind == aboutCredential {
+				if v.text = hidden; !l.clear {
+					continue // a variable, as it should be
+				}
+				v.kind, v.fault, v.broken = m.kind, inClear, ""
+			}
 			out = append(out, v)
 		}
 	}
@@ -451,20 +514,25 @@ func (s *settings) globalConfig(places ...[]value) string {
 
 // setting is the value as policies see it.
 func (v value) setting() decide.Setting {
-	out := decide.Setting{Ecosystem: source.NPM, Name: source.Plain(v.name, 100), Origin: v.origin,
-		From: source.Plain(v.from, 300), Position: v.at}
+	kind, fault := v.means()
+	out := decide.Setting{Ecosystem: source.NPM, Name: source.Plain(source.Redact(v.name), 200), Kind: kind, Fault: fault, Origin: v.origin,
+		From: source.Plain(v.from, 300), Key: v.key(), Position: v.at}
 	text := v.text
 	if len(text) > maxShown {
 		text = fmt.Sprintf("a value of %d bytes", len(text))
 	}
 	switch {
+	case v.linked && kind != aboutTLS:
+		text = hidden
 	case v.name == "strict-ssl":
 		text = boolean(v.text)
-	case v.name == "ca" && strings.Contains(v.text, "BEGIN"):
+	case kind == aboutAuthority && strings.Contains(v.text, "BEGIN"):
 		text = "a certificate"
-	case slices.Contains(redirects, v.name) && v.broken != "":
+	}
+	switch {
+	case kind == aboutFile && v.broken != "":
 		out.Place = &decide.Place{Broken: v.broken}
-	case isAddress(v.name) && text != "" && text != "null" && text != "false":
+	case isAddress(kind) && v.text != "" && v.text != "null" && v.text != "false":
 		place := decide.PlaceOf(v.text)
 		if v.broken != "" {
 			place = decide.Place{Broken: v.broken}
