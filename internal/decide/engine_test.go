@@ -43,7 +43,7 @@ func well() Input {
 			{Place: PlaceOf("https://registry.npmmirror.com"), ID: "registry.npmmirror.com", Ecosystem: "npm", Role: "registry",
 				Origin: "builtin", Via: "direct", IPs: []string{"192.0.2.8"}, Addresses: "known", Setting: "registry"},
 		},
-		Settings: []Setting{{Ecosystem: "npm", Name: "strict-ssl", Value: "true", Origin: "builtin"}},
+		Settings: []Setting{{Ecosystem: "npm", Kind: "tls", Name: "strict-ssl", Value: "true", Origin: "builtin"}},
 		Go: &Go{
 			SumDB:   SumDB{Value: "sum.golang.org", Mode: "on", Name: "sum.golang.org", KeyKnown: true, From: From{Origin: "builtin"}},
 			Proxies: []Proxy{{Kind: "url", Place: place("https://goproxy.cn"), From: From{Origin: "runner", Setting: "GOPROXY in the environment"}}},
@@ -64,12 +64,14 @@ func ill() Input {
 		Source{Place: PlaceOf("https://goproxy.cn:8443"), ID: "goproxy.cn:8443", Ecosystem: "go", Role: "module-proxy", Origin: "user", Via: "direct", Addresses: "no-answer", Setting: "GOPROXY"},
 		Source{Place: PlaceOf("https://npm.evil.test/"), ID: "npm.evil.test", Ecosystem: "npm", Role: "registry", Origin: "change", Addresses: "behind-proxy", Setting: "registry", Position: at(".npmrc", 1, 10)})
 	in.Settings = append(in.Settings,
-		Setting{Ecosystem: "npm", Name: "registry", Value: "https://npm.evil.test/", Place: place("https://npm.evil.test/"), Origin: "change", From: ".npmrc", Position: at(".npmrc", 1, 10)},
-		Setting{Ecosystem: "npm", Name: "@corp:registry", Value: "http://u:p@npm.corp.test", Place: place("http://u:p@npm.corp.test"), Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 2, 16)},
-		Setting{Ecosystem: "npm", Name: "@team:registry", Value: "https://${TEAM}.test/", Place: &Place{Broken: "holds a variable, which is not expanded here"}, Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 5, 16)},
-		Setting{Ecosystem: "npm", Name: "strict-ssl", Value: "false", Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 3, 1)},
-		Setting{Ecosystem: "npm", Name: "cafile", Value: "ca.pem", Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 4, 1)},
-		Setting{Ecosystem: "npm", Name: "NODE_TLS_REJECT_UNAUTHORIZED", Value: "0", Origin: "runner", From: "NODE_TLS_REJECT_UNAUTHORIZED"},
+		Setting{Ecosystem: "npm", Kind: "registry", Name: "registry", Value: "https://npm.evil.test/", Place: place("https://npm.evil.test/"), Origin: "change", From: ".npmrc", Position: at(".npmrc", 1, 10)},
+		Setting{Ecosystem: "npm", Kind: "registry", Name: "@corp:registry", Value: "http://u:p@npm.corp.test", Place: place("http://u:p@npm.corp.test"), Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 2, 16)},
+		Setting{Ecosystem: "npm", Kind: "registry", Name: "@team:registry", Value: "https://${TEAM}.test/", Place: &Place{Broken: "holds a variable, which is not expanded here"}, Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 5, 16)},
+		Setting{Ecosystem: "npm", Kind: "tls", Fault: "switches TLS verification off", Name: "strict-ssl", Value: "false", Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 3, 1)},
+		Setting{Ecosystem: "npm", Kind: "authority", Name: "cafile", Value: "ca.pem", Origin: "checkout", From: ".npmrc", Position: at(".npmrc", 4, 1)},
+		Setting{Ecosystem: "npm", Kind: "tls", Fault: "switches TLS verification off in all of Node", Name: "NODE_TLS_REJECT_UNAUTHORIZED", Value: "0", Origin: "runner", From: "NODE_TLS_REJECT_UNAUTHORIZED"},
+		Setting{Ecosystem: "npm", Kind: "integrity", Fault: "lets packages in that are not what was locked", Name: "checksumBehavior", Value: "ignore", Origin: "base", From: ".yarnrc.yml", Position: at(".yarnrc.yml", 1, 19)},
+		Setting{Ecosystem: "npm", Kind: "program", Name: "yarnPath", Value: "lib/yarn.cjs", Origin: "change", From: ".yarnrc.yml", Position: at(".yarnrc.yml", 2, 11)},
 		Setting{Ecosystem: "go", Name: "GOFLAGS", Value: "-insecure -mod=mod x", Origin: "runner", From: "/home/ci/.config/go/env", Position: at("/home/ci/.config/go/env", 1, 9)})
 	in.Go = &Go{
 		SumDB: SumDB{Value: "off", Mode: "off", From: env("GOSUMDB")},

@@ -24,8 +24,8 @@ var others = []struct {
 }{
 	{".yarnrc", "yarn", (*settings).classicValues},
 	{".yarnrc.yml", "yarn", (*settings).berryValues},
-	{workspaceName, "pnpm", (*settings).workspaceValues},
 	{"bunfig.toml", "bun", (*settings).bunfigValues},
+	{workspaceName, "pnpm", (*settings).workspaceValues},
 	{".pnpmfile.cjs", "pnpm", hookFile},
 	{".pnpmfile.mjs", "pnpm", hookFile},
 }
