@@ -93,7 +93,7 @@ type Setting struct {
 	Name string `json:"name"`
 	// Value is redacted.
 	Value string `json:"value"`
-	// Kind is what it decides: registry, proxy, authority, tls, http, credential, redirect (another file is read),
+	// Kind is what it decides: registry, mirror (of programs), proxy, authority, tls, http, credential, redirect (another file is read),
 	// integrity, protection, caution or program for npm and its kin; empty for others.
 	Kind string `json:"kind"`
 	// Fault is what is wrong with the value by itself, in words that go on from the name; empty where nothing is.

@@ -294,8 +294,8 @@ func (j *job) atBase(ctx context.Context, base *front.Base, names []string, alwa
 			wanted[beside] = true
 		}
 	}
-	for _, program := range npm.Programs(j.checkout) {
-		wanted[program] = true
+	for _, f := range npm.Led(j.checkout) {
+		wanted[f] = true
 	}
 	out := map[string][]byte{}
 	for f := range wanted {

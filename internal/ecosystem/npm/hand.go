@@ -78,10 +78,22 @@ func hookFile(s *settings, file lockfile.File) ([]value, error) {
 }
 
 // isAddress is true for what is set to an address.
-func isAddress(kind string) bool { return kind == aboutRegistry || kind == aboutProxy }
+func isAddress(kind string) bool {
+	return kind == aboutRegistry || kind == aboutMirror || kind == aboutProxy
+}
+
+// ofTheRunner is true for a value that decides nothing by itself: a mirror that is no address, and a proxy that a variable
+// of the runner's names, with nothing to fall back on.
+func ofTheRunner(kind, text string) bool {
+	return kind == aboutMirror && !strings.Contains(text, ":") && !holdsVariable(text) || kind == aboutProxy && loneVariable.MatchString(text)
+}
+
+var loneVariable = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*(?::?-|\?)?\}$`)
 
 // holdsVariable is true for ${NAME} of yarn and pnpm, and for $NAME of bun.
-func holdsVariable(text string) bool { return strings.Contains(text, "$") }
+func holdsVariable(text string) bool { return variable.MatchString(text) }
+
+var variable = regexp.MustCompile(`\$[{A-Za-z_]`)
 
 // put makes a value of a leaf by what it means; nothing where it means nothing here.
 func (s *settings) put(out []value, l leaf, name string, m meaning, tool string) []value {
@@ -94,10 +106,10 @@ func (s *settings) put(out []value, l leaf, name string, m meaning, tool string)
 			return out
 		}
 		v.text, v.fault = hidden, inClear
-	case m.kind == aboutProgram:
-		if !s.judgeProgram(&v) {
-			return out
-		}
+	case ofTheRunner(m.kind, v.text):
+		return out
+	case m.kind == aboutProgram && !s.judgeProgram(&v), m.kind == aboutStore && !s.judgeStore(&v):
+		return out
 	case m.fault != nil:
 		v.fault = m.fault(v.text)
 	}
@@ -106,13 +118,13 @@ func (s *settings) put(out []value, l leaf, name string, m meaning, tool string)
 
 const inClear = "holds a secret that everybody who can read the repository has"
 
-// looked up are programs that are found by name, and modules that may be packages: one without a slash is no file of the
+// lookedUp are programs that are found by name, and modules that may be packages: one without a slash is no file of the
 // checkout.
 var lookedUp = []string{"script-shell", "shell", "git", "python", "npm-path", "node-options", "env.NODE_OPTIONS", "preload", "test.preload",
 	"serve.static.plugins", "install.security.scanner"}
 
 // systemProgram is a program where systems have theirs.
-var systemProgram = regexp.MustCompile(`(?i)^(?:/bin|/usr/bin|/usr/local/bin|/opt/homebrew/bin|[a-z]:[\\/]+(?:windows|program files(?: \(x86\))?)[\\/][a-z0-9 ._\\/-]*)[\\/]+[a-z0-9_-][a-z0-9._-]*$`)
+var systemProgram = regexp.MustCompile(`(?i)^(?:/bin|/usr/bin|/usr/local/bin|/opt/homebrew/bin|[a-z]:[\\/]+(?:windows|program files(?: \(x86\))?)(?:[\\/]+[a-z0-9 ._-]+)*)[\\/]+[a-z0-9_-][a-z0-9._-]*$`)
 
 // judgeProgram finds the file that a tool would start or load, and what is wrong with its place. It is false for a value
 // that names no file of the author's: nothing, or a program of the machine.
@@ -162,6 +174,18 @@ func (s *settings) judgeProgram(v *value) bool {
 	return true
 }
 
+// judgeStore is true for a directory that is there in the checkout: pnpm, yarn 1 and bun install what they find unpacked
+// in theirs, and do not compare it with the lock file again.
+func (s *settings) judgeStore(v *value) bool {
+	dir := path.Join(path.Dir(v.at.File), strings.ReplaceAll(v.text, `\`, "/"))
+	if v.text == "" || path.IsAbs(v.text) || !filepath.IsLocal(filepath.FromSlash(dir)) {
+		return false
+	}
+	names, err := s.co.List(dir)
+	v.kind, v.fault = aboutCaution, "takes packages from a directory of the checkout, where nobody compares them with the lock file"
+	return err == nil && len(names) > 0
+}
+
 // loadedModule is the first module that options of node load before anything else; empty where they load none.
 func loadedModule(options string) string {
 	words := strings.Fields(options)
@@ -193,16 +217,22 @@ func (s *settings) digest(v *value) {
 	}
 }
 
-// Programs are the files of the checkout that its settings of the npm family name to be started or loaded. What cannot be
-// read is passed over.
-func Programs(co *lockfile.Checkout) []string {
-	var out []string
-	for _, v := range readSettings(repositoryAlone(), co, true).values {
-		if v.program != "" && !slices.Contains(out, v.program) {
-			out = append(out, v.program)
+// Led are the files of the checkout, beside those of Names, to which its settings of the npm family lead: programs to be
+// started, and further settings. What cannot be read is passed over.
+func Led(co *lockfile.Checkout) []string {
+	s := readSettings(repositoryAlone(), co, true)
+	files, names := s.files, Names()
+	for _, v := range s.values {
+		if v.program != "" {
+			files = append(files, v.program)
 		}
 	}
-	return out
+	seen := map[string]bool{}
+	return slices.DeleteFunc(files, func(file string) bool {
+		again := seen[file]
+		seen[file] = true
+		return again || slices.Contains(names, path.Base(file))
+	})
 }
 
 func repositoryAlone() ecosystem.Machine {

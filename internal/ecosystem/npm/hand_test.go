@@ -80,6 +80,7 @@ const (
 	anyAge   = " excludes every package from the minimum age of releases"
 	unlocked = " keeps versions and hashes from being locked"
 	hidden1  = " cannot be judged: holds a variable, which is not expanded here"
+	stored   = " takes packages from a directory of the checkout, where nobody compares them with the lock file"
 	beyond   = " starts what lies outside the checkout"
 )
 
@@ -118,6 +119,8 @@ func TestRulesOnSettings(t *testing.T) {
 			"warning NPM001 .yarnrc.yml:6:22 networkSettings.*.corp.httpsCaFilePath in .yarnrc.yml" + whom,
 			"warning NPM001 .yarnrc.yml:7:16 networkSettings.*.corp.httpProxy in .yarnrc.yml" + whom,
 			"warning NPM001 .yarnrc.yml:10:5 unsafeHttpWhitelist in .yarnrc.yml lets yarn ask a host without TLS (evil.test)"}},
+		"berry: proxies of the runner's": {one(".yarnrc.yml", "httpProxy: \"${HTTP_PROXY:-}\"\nhttpsProxy: ${HTTPS_PROXY:-http://evil.test}\nnetworkSettings: {x: {httpProxy: '${P}'}}\n"), []string{
+			"warning NPM001 .yarnrc.yml:2:13 httpsProxy in .yarnrc.yml" + whom}},
 		"berry: a text in place of a list": {one(".yarnrc.yml", "unsafeHttpWhitelist: localhost,evil.test\nnpmPreapprovedPackages: a,*\n"), []string{
 			"warning NPM001 .yarnrc.yml:1:22 unsafeHttpWhitelist in .yarnrc.yml lets yarn ask a host without TLS (evil.test)",
 			"warning NPM003 .yarnrc.yml:2:25 npmPreapprovedPackages in .yarnrc.yml" + anyAge}},
@@ -231,6 +234,10 @@ func TestRulesOnSettings(t *testing.T) {
 			"error NPM001 pnpm-workspace.yaml:4:3 include in pnpm-workspace.yaml leaves settings to a file that is not there",
 			"note NPM003 pnpm-workspace.yaml:5:3 include in pnpm-workspace.yaml lets a package set what pnpm does",
 			"note NPM004 conf/a.yaml:2:11 pnpmfile in conf/a.yaml starts hooks.cjs of the checkout"}},
+		"stores of the checkout": {files{".yarnrc": "cache-folder \"./cache\"\n", "bunfig.toml": "[install.cache]\ndir = \"cache\"\n[install]\ncache = false\n", "pnpm-workspace.yaml": "storeDir: cache\n", ".npmrc": "store-dir=none\n", "cache/x": ""}, []string{
+			"note NPM003 .yarnrc:1:14 cache-folder in .yarnrc" + stored,
+			"note NPM003 bunfig.toml:2:7 install.cache.dir in bunfig.toml" + stored,
+			"note NPM003 pnpm-workspace.yaml:1:11 storeDir in pnpm-workspace.yaml" + stored}},
 		"npm: secrets": {one(".npmrc", "//r.test/:_authToken=${NPM_TOKEN}\n//a.test/:_authToken=hunter2\n_auth = hunter2\n//r.test/:_password=\"hunter2\"\nemail=a@b.test\n//r.test/:username=me\nkey=\"-----BEGIN hunter2\"\nalways-auth=true\n"), []string{
 			"warning NPM001 .npmrc:2:22 //a.test/:_authToken in .npmrc" + secret,
 			"warning NPM001 .npmrc:3:9 _auth in .npmrc" + secret,
@@ -252,11 +259,12 @@ func TestRulesOnSettings(t *testing.T) {
 			"error NPM004 .npmrc:5:10 node-gyp in .npmrc starts what a variable names, which is not expanded here",
 			"note NPM004 .npmrc:1:14 node-options in .npmrc starts ./hook.cjs of the checkout",
 			"note NPM004 .npmrc:2:14 script-shell in .npmrc starts ./evil.sh of the checkout"}},
-		"npm: programs of the machine": {one(".npmrc", "node-options=--max-old-space-size=8192\nscript-shell=/bin/bash\nshell=C:\\\\Program Files\\\\git\\\\bin\\\\bash.exe\ngit=git\n"), []string{}},
-		"npm: mirrors of programs": {one(".npmrc", "electron_mirror=https://evil.test/electron/\nsass_binary_site=https://registry.npmmirror.com/sass\nnode-mirror:release=https://evil.test/\ndisturl=https://evil.test\n"), []string{
-			"warning NPM001 .npmrc:1:17 electron_mirror in .npmrc" + unlisted,
-			"warning NPM001 .npmrc:3:21 node-mirror:release in .npmrc" + unlisted,
-			"warning NPM001 .npmrc:4:9 disturl in .npmrc" + unlisted}},
+		"npm: programs of the machine": {one(".npmrc", "node-options=--max-old-space-size=8192\nscript-shell=/bin/bash\nshell=C:\\\\Program Files\\\\git\\\\bin\\\\bash.exe\ngit=git\nhttps-proxy=${HTTPS_PROXY}\n"), []string{}},
+		"npm: mirrors of programs": {one(".npmrc", "x_mirror=yes\ny-mirror=${Y}\nelectron_mirror=https://evil.test/electron/\nsass_binary_site=https://registry.npmmirror.com/sass\nnode-mirror:release=https://evil.test/\ndisturl=https://evil.test\n"), []string{
+			"warning NPM001 .npmrc:3:17 electron_mirror in .npmrc" + unlisted,
+			"warning NPM001 .npmrc:5:21 node-mirror:release in .npmrc" + unlisted,
+			"warning NPM001 .npmrc:2:10 y-mirror in .npmrc" + hidden1,
+			"warning NPM001 .npmrc:6:9 disturl in .npmrc" + unlisted}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -332,10 +340,10 @@ func TestSettingsFilesThatAreRefused(t *testing.T) {
 		"a lone carriage return":       {"pnpm-workspace.yaml", "# x\rregistry: https://evil.test\n", `pnpm-workspace.yaml:1:4: holds a carriage return that ends no line`},
 		"no UTF-8":                     {"pnpm-workspace.yaml", "a: \xff\n", `pnpm-workspace.yaml:1:4: holds a byte that is no UTF-8`},
 		"a NUL":                        {"pnpm-workspace.yaml", "a: \x00\n", `pnpm-workspace.yaml:1:4: holds the character U+0000`},
-		"an alias within itself":       {"pnpm-workspace.yaml", "a: &a [*a]\n", `nests deeper than 100 levels, or an alias lies in what it stands for`},
+		"an alias within itself":       {"pnpm-workspace.yaml", "a: &a [*a]\n", `nests deeper than 20 levels, or an alias lies in what it stands for`},
 		"an alias of nothing":          {"pnpm-workspace.yaml", "a: *b\n", `pnpm-workspace.yaml:1:1: is no YAML: unknown anchor`},
-		"a billion laughs":             {"pnpm-workspace.yaml", "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n", `holds more than 100000 settings, or aliases make that many of them`},
-		"deep YAML":                    {"pnpm-workspace.yaml", strings.Repeat("[", 200) + strings.Repeat("]", 200), `nests deeper than 100 levels`},
+		"a billion laughs":             {"pnpm-workspace.yaml", "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n", `holds more than 50000 settings, or aliases make that many of them`},
+		"deep YAML":                    {"pnpm-workspace.yaml", strings.Repeat("[", 200) + strings.Repeat("]", 200), `nests deeper than 20 levels`},
 		"a key that is no text":        {"pnpm-workspace.yaml", "[a, b]: c\n", `pnpm-workspace.yaml:1:1: holds a key that is no text`},
 		"many settings":                {".yarnrc.yml", "unsafeHttpWhitelist: [" + strings.Repeat("a,", 1001) + "b]\n", `holds more than 1000 settings`},
 		"too large":                    {".yarnrc.yml", strings.Repeat("# x\n", 1<<18+1), `.yarnrc.yml`},
@@ -353,8 +361,8 @@ func TestSettingsFilesThatAreRefused(t *testing.T) {
 		"TOML: a short escape":         {"bunfig.toml", `a = "\u12"`, `bunfig.toml:1:7: holds an escape that TOML does not have`},
 		"TOML: an open table":          {"bunfig.toml", "[a\n", `bunfig.toml:1:3: holds '\n' where "]" must stand`},
 		"TOML: an open array":          {"bunfig.toml", "a = [1\n", `bunfig.toml:2:1: ends where "," or ']' must stand`},
-		"TOML: deep":                   {"bunfig.toml", "a = " + strings.Repeat("[", 200), `bunfig.toml:1:105: nests deeper than 100 levels`},
-		"TOML: deep keys":              {"bunfig.toml", strings.Repeat("a.", 200) + "b = 1", `nests deeper than 100 levels`},
+		"TOML: deep":                   {"bunfig.toml", "a = " + strings.Repeat("[", 200), `bunfig.toml:1:25: nests deeper than 20 levels`},
+		"TOML: deep keys":              {"bunfig.toml", strings.Repeat("a.", 200) + "b = 1", `nests deeper than 20 levels`},
 		"TOML: a line end of old buns": {"bunfig.toml", "# \u2028[install]\n", `bunfig.toml:1:3: holds the character U+2028`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -394,6 +402,25 @@ func TestLinkedSettingsAreNotShown(t *testing.T) {
 	}
 }
 
+// Verification that the runner switches off for yarn or pnpm is told, too.
+func TestRunnersVerificationOfOthers(t *testing.T) {
+	t.Parallel()
+	e := open(t, machine("YARN_ENABLE_STRICT_SSL=false", "YARN_STRICT_SSL=true", "pnpm_config_strict_ssl=0"), nil)
+	var in decide.Input
+	e.Fill(&in, nil)
+	got := map[string]string{}
+	for _, s := range in.Settings {
+		if s.Kind == aboutTLS {
+			got[s.Name] = s.Fault
+		}
+	}
+	const switched = "switches TLS verification off"
+	want := map[string]string{"YARN_ENABLE_STRICT_SSL": switched, "YARN_STRICT_SSL": "", "pnpm_config_strict_ssl": switched}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A registry that a file of the project's names is not overruled, and one that it does not name is set.
 func TestOtherSettingsFreezeAndAreSpared(t *testing.T) {
 	t.Parallel()
@@ -415,6 +442,7 @@ func TestOtherSettingsFreezeAndAreSpared(t *testing.T) {
 		"a file that is not":   {"pnpm-workspace.yaml", "include: {../x.yaml: '*'}\n", "pnpm-workspace.yaml:1 leaves settings to a file outside the checkout, which was not read", true, true},
 		"another of yarn 1":    {".yarnrc", "registry \"https://corp.test\"\n", ".yarnrc:1 names a registry of its own", true, true},
 		"a registry of npm's":  {".npmrc", "registry=https://official.test/\n", "", true, true},
+		"one for yarn":         {".yarnrc", "disturl \"https://corp.test/\"\n", "", true, true},
 		"a mirror of programs": {".npmrc", "disturl=https://corp.test/\n", "", true, true},
 	} {
 		e := open(t, machine(), map[string]string{tt.file: tt.text, "package.json": "{}", "package-lock.json": lock})
@@ -434,11 +462,12 @@ func TestOtherSettingsFreezeAndAreSpared(t *testing.T) {
 	}
 }
 
-func TestPrograms(t *testing.T) {
+func TestLed(t *testing.T) {
 	t.Parallel()
 	co := checkout(t, map[string]string{".yarnrc.yml": "yarnPath: .yarn/y.cjs\n", "sub/.npmrc": "script-shell=./sh\n", "sub/package.json": "{}",
-		"bunfig.toml": "preload = \"../x\"\n", "a/.yarnrc": "yarn-path \"../up.js\"\n", ".pnpmfile.cjs": ""})
-	if diff := cmp.Diff([]string{"sub/sh", "up.js", ".yarn/y.cjs", ".pnpmfile.cjs"}, Programs(co)); diff != "" {
+		"bunfig.toml": "preload = \"../x\"\n", "a/.yarnrc": "yarn-path \"../up.js\"\n", ".pnpmfile.cjs": "",
+		"pnpm-workspace.yaml": "include: {./conf/x.yaml: '*'}\n", "conf/x.yaml": "pnpmfile: ../up.js\n"})
+	if diff := cmp.Diff([]string{"conf/x.yaml", "sub/sh", "up.js", ".yarn/y.cjs"}, Led(co)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -20,9 +20,9 @@ const (
 	// maxHand bounds a settings file of yarn, pnpm or bun. A pnpm-workspace.yaml with a catalog of 2000 packages has 80 KB.
 	maxHand = 1 << 20
 	// maxLeaves bounds what such a file holds, aliases followed.
-	maxLeaves = 100_000
+	maxLeaves = 50_000
 	// maxNested bounds how deep it nests.
-	maxNested = 100
+	maxNested = 20
 )
 
 // leaf is one text of a settings file, or an empty mapping or list.

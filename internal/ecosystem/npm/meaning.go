@@ -10,8 +10,8 @@ import (
 
 // What a setting decides, as policies see it.
 const (
-	// aboutRegistry is where packages, or the programs around them, come from.
-	aboutRegistry = "registry"
+	// aboutRegistry is where packages come from, aboutMirror where the programs around them do.
+	aboutRegistry, aboutMirror = "registry", "mirror"
 	// aboutProxy is who is asked on the way, aboutAuthority who is trusted there.
 	aboutProxy, aboutAuthority = "proxy", "authority"
 	// aboutTLS is whether anybody has to prove who he is, aboutHTTP which hosts are asked without TLS.
@@ -25,6 +25,8 @@ const (
 	aboutCaution = "caution"
 	// aboutProgram is what the tool starts or loads.
 	aboutProgram = "program"
+	// aboutStore is where the tool keeps what it has downloaded; a caution where that is a directory of the checkout.
+	aboutStore = "store"
 )
 
 // meaning is what a setting decides and, where a value of it can be wrong by itself, what is wrong with it, in words.
@@ -74,7 +76,7 @@ func isOn(text string) bool { return !isOff(text) }
 var plain = map[string]meaning{
 	"registry":    {kind: aboutRegistry},
 	"pnpr-server": {kind: aboutRegistry},
-	"disturl":     {kind: aboutRegistry},
+	"disturl":     {kind: aboutMirror},
 	"proxy":       {kind: aboutProxy},
 	"https-proxy": {kind: aboutProxy},
 	"http-proxy":  {kind: aboutProxy},
@@ -119,6 +121,7 @@ var plain = map[string]meaning{
 	"replace-registry-host":                   {aboutCaution, is("takes what the lock file pins at any host from the registry", "always")},
 	"omit-lockfile-registry-resolved":         {aboutCaution, on("keeps the place of packages out of the lock file")},
 
+	"store-dir":       {kind: aboutStore},
 	"script-shell":    {kind: aboutProgram},
 	"shell":           {kind: aboutProgram},
 	"git":             {kind: aboutProgram},
@@ -136,8 +139,10 @@ func meaningOf(name string) *meaning {
 	m, known := plain[name]
 	switch {
 	case known:
-	case isScope(name) || mirrorName.MatchString(name):
+	case isScope(name):
 		m = meaning{kind: aboutRegistry}
+	case mirrorName.MatchString(name):
+		m = meaning{kind: aboutMirror}
 	case slices.Contains(redirects, name):
 		m = meaning{kind: aboutFile}
 	case secretName.MatchString(name):
@@ -243,6 +248,8 @@ var bunfig = map[string]meaning{
 	"install.minimumReleaseAgeExcludes.[]": {aboutProtection, all("excludes every package from the minimum age of releases")},
 	"install.ignoreScripts":                {aboutCaution, off("asks for the scripts of packages, whatever the machine says")},
 	"install.security.scanner":             {kind: aboutProgram},
+	"install.cache":                        {kind: aboutStore},
+	"install.cache.dir":                    {kind: aboutStore},
 	"preload":                              {kind: aboutProgram},
 	"preload.[]":                           {kind: aboutProgram},
 	"test.preload":                         {kind: aboutProgram},
@@ -262,7 +269,7 @@ func otherLock(file string) string {
 var workspace = map[string]meaning{
 	"registries.*":                   {kind: aboutRegistry},
 	"named-registries.*":             {kind: aboutRegistry},
-	"node-download-mirrors.*":        {kind: aboutRegistry},
+	"node-download-mirrors.*":        {kind: aboutMirror},
 	"ca.[]":                          {kind: aboutAuthority},
 	"allow-builds.*":                 {kind: aboutProtection},
 	"minimum-release-age-exclude.[]": plain["minimum-release-age-exclude"],
@@ -275,6 +282,7 @@ var workspace = map[string]meaning{
 // classic are the settings of yarn 1 that no other tool has.
 var classic = map[string]meaning{
 	"yarn-path":           {kind: aboutProgram},
+	"cache-folder":        {kind: aboutStore},
 	"yarnPath":            {kind: aboutProgram},
 	"env.NODE_OPTIONS":    {kind: aboutProgram},
 	"cwd":                 {kind: aboutFile},

@@ -148,6 +148,11 @@ func readSettings(m ecosystem.Machine, co *lockfile.Checkout, following bool) *s
 				s.values = append(s.values, value{name: name, text: text, origin: source.Runner, from: name})
 			}
 		}
+		for _, name := range []string{"YARN_ENABLE_STRICT_SSL", "YARN_STRICT_SSL", "PNPM_CONFIG_STRICT_SSL", "pnpm_config_strict_ssl"} {
+			if text, _ := m.Lookup(name); text != "" {
+				s.values = append(s.values, value{name: name, text: text, origin: source.Runner, from: name, kind: aboutTLS, fault: plain["strict-ssl"].fault(text)})
+			}
+		}
 	}
 	for _, file := range co.Files(rcName) {
 		dir := path.Dir(file)
@@ -294,12 +299,17 @@ func (s *settings) project(name string) []value {
 	return nil
 }
 
-// programs finds the files that npm would start, and leaves out those that are the machine's own.
+// programs finds the files that npm would start and the stores in the checkout, and leaves out those of the machine.
 func (s *settings) programs(values []value) []value {
 	out := values[:0]
 	for _, v := range values {
-		if m := meaningOf(v.name); m.kind == aboutProgram {
+		switch m := meaningOf(v.name); m.kind {
+		case aboutProgram:
 			if v.kind = m.kind; !s.judgeProgram(&v) {
+				continue
+			}
+		case aboutStore:
+			if !s.judgeStore(&v) {
 				continue
 			}
 		}
@@ -326,7 +336,7 @@ func checkoutValues(lines []line) []value {
 			v.name = bareName(v.name)
 			v.broken, v.loose = "is set under a name that holds a variable, which is not expanded here", true
 		}
-		if m := meaningOf(v.name); m != nil {
+		if m := meaningOf(v.name); m != nil && !ofTheRunner(m.kind, v.text) {
 			if m.kind == aboutCredential {
 				if v.text = hidden; !l.clear {
 					continue // a variable, as it should be

@@ -55,7 +55,7 @@ func (s *settings) workspaceValues(file lockfile.File) ([]value, error) {
 			out = append(out, value{tool: "pnpm", name: l.name(), text: "[]", kind: aboutProtection, at: l.at,
 				fault: "lets every package run scripts when it is installed"})
 		case (name == "remote-cache" || name == "remote-side-effects-cache" || name == "side-effects-cache") && strings.Contains(l.text, "://"):
-			out = s.put(out, l, l.name(), meaning{kind: aboutRegistry}, "pnpm")
+			out = s.put(out, l, l.name(), meaning{kind: aboutMirror}, "pnpm")
 		case name == "lockfile-dir":
 			v := value{tool: "pnpm", name: l.name(), text: l.text, kind: aboutFile, at: l.at}
 			if s.led(l.text, dirOf(file), "lockfile-folder") != "" {

@@ -168,7 +168,7 @@ settings := [s | some s in input.settings; s.ecosystem == "npm"]
 registries contains s if {
 	some s in settings
 	of_checkout(s)
-	s.kind == "registry"
+	s.kind in {"registry", "mirror"}
 }
 
 of_checkout(s) if not s.origin in {"builtin", "runner", "user"}

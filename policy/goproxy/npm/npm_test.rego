@@ -51,7 +51,8 @@ test_npm001_fires_on_registries_of_the_checkout if {
 	severities(registry({"host": "registry.npmmirror.com", "userinfo": true})) == ["warning"]
 	severities(registry({"url": "", "scheme": "", "host": "", "broken": "address has no host"})) == ["error"]
 	severities(setting("registry", "${URL}", {})) == ["error"]
-	severities(from("change", setting("disturl", "https://a.test/", {}))) == [] # of no kind that counts
+	severities(from("change", object.union(registry({}), {"name": "disturl", "kind": "mirror"}))) == ["error"]
+	severities(from("change", setting("x", "https://a.test/", {}))) == [] # of no kind that counts
 	listed(registry({}), {}) == ["error"]
 }
 
