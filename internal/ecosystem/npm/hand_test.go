@@ -498,6 +498,24 @@ func TestNamedRegistries(t *testing.T) {
 	}
 }
 
+// What pnpm-workspace.yaml puts in the place of packages is told as that of a package.json is.
+func TestWorkspaceOverrides(t *testing.T) {
+	t.Parallel()
+	e := open(t, machine(), map[string]string{"package.json": "{}", "pnpm-workspace.yaml": "overrides:\n  a: https://evil.test/a.tgz\n  'b>c@1': git+ssh://git@evil.test/c.git # why\n  d: ^1.0.0\n" +
+		"catalogs: {one: {e: \"npm:f@1\"}}\npatchedDependencies:\n  g@1.0.0: ../up.patch\n  h@1.0.0: patches/h.patch\n"})
+	var in decide.Input
+	e.Fill(&in, nil)
+	var got []string
+	for _, o := range in.NPM.Overrides {
+		got = append(got, fmt.Sprintf("%s %s %s %s %s:%d:%d", o.Setting, o.Name, o.Kind, o.Host, o.File, o.Line, o.Column))
+	}
+	want := []string{"overrides a tarball evil.test pnpm-workspace.yaml:2:6", "overrides b>c@1 git evil.test pnpm-workspace.yaml:3:12",
+		"catalogs e alias  pnpm-workspace.yaml:5:21", "patchedDependencies g@1.0.0 file  pnpm-workspace.yaml:7:12"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func leafLines(leaves []leaf) []string {
 	out := []string{}
 	for _, l := range leaves {

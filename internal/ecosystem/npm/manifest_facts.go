@@ -105,6 +105,7 @@ func readManifests(co *lockfile.Checkout, locks []lockFile) (f manifestFacts) {
 			broken[dir] = err
 			continue
 		}
+		m.besides(co, dir)
 		byDir[dir] = &project{packageJSON: m, dir: dir}
 		order = append(order, byDir[dir])
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/lockfile"
@@ -129,6 +130,22 @@ func (s *settings) includedValues(file lockfile.File) ([]value, error) {
 	s.following = false
 	defer func() { s.following = before }()
 	return s.workspaceValues(file)
+}
+
+// besides adds what a pnpm-workspace.yaml beside the package.json puts in the place of packages. One that cannot be
+// understood is an error of the settings.
+func (m *packageJSON) besides(co *lockfile.Checkout, dir string) {
+	file, err := co.Read(path.Join(dir, workspaceName), maxHand)
+	if err != nil {
+		return
+	}
+	leaves, _ := workspaceLeaves(file)
+	for _, l := range leaves {
+		if n := len(l.path); n > 1 && slices.Contains(overriding, l.path[0].text) {
+			m.linked = m.linked || file.Linked
+			m.overrides = append(m.overrides, want{setting: l.path[0].text, name: l.path[n-1].text, text: l.text, at: l.at})
+		}
+	}
 }
 
 // namedRegistries are the registries to which pnpm-workspace.yaml files give a name, by the directory and the name. A
