@@ -39,11 +39,13 @@ func policyFlags(cmd *cobra.Command) {
 type facts struct {
 	scope   *string
 	offline *bool
+	// packages are told one by one, whether or not a policy reads them.
+	packages bool
 }
 
 func factFlags(cmd *cobra.Command) facts {
-	f := facts{cmd.Flags().String("scope", run.ScopeAll, "all, or repo to leave this machine's settings out"),
-		cmd.Flags().Bool("offline", false, "ask no network, and list what was not asked")}
+	f := facts{scope: cmd.Flags().String("scope", run.ScopeAll, "all, or repo to leave this machine's settings out"),
+		offline: cmd.Flags().Bool("offline", false, "ask no network, and list what was not asked")}
 	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{run.ScopeAll, run.ScopeRepo}, cobra.ShellCompDirectiveNoFileComp))
 	return f
 }
@@ -64,7 +66,7 @@ func (m *program) examine(cmd *cobra.Command, dir []string, f facts, tune func(*
 	if err != nil {
 		return run.Examined{}, err
 	}
-	x, err := p.Examine(cmd.Context(), *f.scope, *f.offline, tune)
+	x, err := p.Examine(cmd.Context(), run.Ask{Scope: *f.scope, Offline: *f.offline, Packages: f.packages}, tune)
 	for _, n := range x.Notes {
 		fmt.Fprintln(m.Stderr, "goproxy-action: "+source.Plain(n, 0))
 	}
@@ -358,6 +360,10 @@ func (m *program) evalInput(ctx context.Context, p decide.Policies, opts decide.
 	if err != nil {
 		return evaluated{}, err
 	}
+	if in.Packages == nil && e.Reads("packages") {
+		return evaluated{}, problem.New(problem.Usage, "flag --input "+source.Plain(file, 200), "write it with goproxy-action policy input --packages",
+			"a policy reads input.packages, which the document does not have")
+	}
 	found, err := e.Eval(ctx, in)
 	return newEvaluated(e, opts.Namespaces, []string{file}, found), err
 }
@@ -381,6 +387,7 @@ func (m *program) policyInput() *cobra.Command {
 	flags(cmd, "mode", "probe")
 	policyFlags(cmd)
 	facts := factFlags(cmd)
+	cmd.Flags().BoolVar(&facts.packages, "packages", false, "tell all packages and modules one by one, as a policy sees them that reads input.packages")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		x, err := m.examine(cmd, args, facts, nil)
 		if err != nil {

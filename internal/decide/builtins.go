@@ -192,19 +192,31 @@ func pseudoParts(args []*ast.Term) (*ast.Term, error) {
 }
 
 func makePURL(args []*ast.Term) (*ast.Term, error) {
-	kind := map[string]string{source.Go: "golang", source.NPM: "npm"}[str(args[0])]
-	if kind == "" {
+	text := PURL(str(args[0]), str(args[1]), str(args[2]))
+	if text == "" {
 		return nil, fmt.Errorf("%q is no ecosystem: write go or npm", str(args[0]))
 	}
-	parts := strings.Split(str(args[1]), "/")
-	for i, p := range parts {
-		parts[i] = escape(p)
-	}
-	text := "pkg:" + kind + "/" + strings.Join(parts, "/")
-	if v := str(args[2]); v != "" {
-		text += "@" + escape(v)
-	}
 	return ast.StringTerm(text), nil
+}
+
+// PURL is the package URL of a module or package; empty for another ecosystem. version may be empty.
+func PURL(ecosystem, name, version string) string {
+	var out strings.Builder
+	switch ecosystem {
+	case source.Go:
+		out.WriteString("pkg:golang")
+	case source.NPM:
+		out.WriteString("pkg:npm")
+	default:
+		return ""
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		out.WriteString("/" + escape(part))
+	}
+	if version != "" {
+		out.WriteString("@" + escape(version))
+	}
+	return out.String()
 }
 
 // escape encodes all but what a package URL leaves as it is: letters, digits and .-_~:

@@ -264,10 +264,9 @@ func (e *Engine) Eval(ctx context.Context, in Input) ([]Finding, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	in.Schema = Schema
-	value, err := ast.InterfaceToValue(in)
+	value, err := in.value()
 	if err != nil {
-		return nil, problem.New(problem.Bug, "policy input", "", "%w", err)
+		return nil, err
 	}
 	groups := make(map[string]*Group, len(in.Entries))
 	for i := range in.Entries {

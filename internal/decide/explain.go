@@ -90,10 +90,9 @@ func (e *Engine) Explain(ctx context.Context, in Input, id string) (Explanation,
 		return Explanation{}, err
 	}
 	x := Explanation{Rule: rule, Findings: slices.DeleteFunc(found, func(f Finding) bool { return f.ID != id })}
-	in.Schema = Schema
-	input, err := ast.InterfaceToValue(in)
+	input, err := in.value()
 	if err != nil {
-		return Explanation{}, problem.New(problem.Bug, "policy input", "", "%w", err)
+		return Explanation{}, err
 	}
 	t := &tracer{input: input, texts: map[*ast.Rule]*text{}}
 	slow := *e

@@ -21,7 +21,7 @@ type Input struct {
 	// Entries are what lock files pin, gathered by place and kind: ten thousand packages from one registry are one.
 	Entries []Group `json:"entries"`
 	// Packages are what lock files pin and go.mod files require, one by one; absent where no policy reads them.
-	Packages []Package `json:"packages,omitempty"`
+	Packages []Package `json:"packages,omitzero"`
 	// Flagged are the packages and modules that something sets apart.
 	Flagged []Flagged `json:"flagged"`
 	// NPM is nil where there is nothing of the npm family.

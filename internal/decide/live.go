@@ -59,7 +59,7 @@ func newRulebook(modules map[string]*ast.Module, document map[string]any) *ruleb
 	replaced := false
 	own := map[string]map[ast.Var]string{} // names of rules by package
 	for key, m := range modules {
-		if strings.HasPrefix(key, userPrefix) {
+		if isUser(key) {
 			continue
 		}
 		ast.WalkWiths(m, func(*ast.With) bool { replaced = true; return true })

@@ -58,7 +58,7 @@ func TestNeeded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i := range 30 {
+			for i := range 12 {
 				var v map[string]any
 				if err := json.Unmarshal(text, &v); err != nil {
 					t.Fatal(err)

@@ -179,7 +179,7 @@ func (e *Engine) ofUser(modules map[string]*ast.Module) part {
 	}
 	packages := byNamespace(modules)
 	for key := range modules {
-		if strings.HasPrefix(key, userPrefix) {
+		if isUser(key) {
 			take(mine.modules, modules, packages, key)
 		}
 	}

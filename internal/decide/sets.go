@@ -40,6 +40,8 @@ type set struct {
 // userPrefix begins the keys of the user's modules.
 const userPrefix = "user/"
 
+func isUser(key string) bool { return strings.HasPrefix(key, userPrefix) }
+
 const (
 	finding   = "finding"
 	exception = "exception"
@@ -140,7 +142,7 @@ func (e *Engine) gather(modules map[string]*ast.Module) error {
 	all := map[string]set{}
 	for _, key := range slices.Sorted(maps.Keys(modules)) {
 		m := modules[key]
-		found, err := contributes(m, strings.HasPrefix(key, userPrefix))
+		found, err := contributes(m, isUser(key))
 		if err != nil {
 			return err
 		}
@@ -211,7 +213,7 @@ func (e *Engine) resolve(p *part, document map[string]any) error {
 	keys := slices.Sorted(maps.Keys(p.compiler.Modules))
 	for _, key := range keys {
 		m := p.compiler.Modules[key]
-		if !strings.HasPrefix(key, userPrefix) {
+		if !isUser(key) {
 			continue
 		}
 		ast.WalkRefs(m, func(ref ast.Ref) bool {
@@ -233,7 +235,7 @@ func (e *Engine) resolve(p *part, document map[string]any) error {
 	}
 	for _, key := range keys {
 		m := p.compiler.Modules[key]
-		if name := namespace(m); lost == nil && strings.HasPrefix(key, userPrefix) && !used[name] {
+		if name := namespace(m); lost == nil && isUser(key) && !used[name] {
 			lost = problem.New(problem.Usage, position(m.Package.Location), "name a rule of it deny, violation, warn or finding, or remove it",
 				"package %s has no rule that is asked, and no other policy uses it", name)
 		}

@@ -75,7 +75,10 @@ func (j *job) judgeAddress() func(netip.Addr) error {
 func (j *job) input(plan *choose.Plan, seen *detect.Report) (decide.Input, error) {
 	in := decide.Input{Schema: decide.Schema, Scope: j.Scope, Network: decide.Network{Class: string(detect.Unknown)},
 		Run:     decide.Run{Front: j.Front.Name, Event: j.Front.Event, Base: j.baseSaid},
-		Sources: []decide.Source{}, Settings: []decide.Setting{}, Entries: []decide.Group{}, Flagged: []decide.Flagged{}, Workflows: []decide.Action{}}
+		Sources: []decide.Source{}, Settings: []decide.Setting{}, Entries: []decide.Group{}, Flagged: []decide.Flagged{}, Workflows: []decide.Action{}, Each: j.each}
+	if in.Each {
+		in.Packages = []decide.Package{}
+	}
 	if seen != nil {
 		in.Network = decide.Network{Class: string(seen.Class), Intercepted: seen.Intercepted.Bool()}
 	}

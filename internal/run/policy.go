@@ -162,8 +162,8 @@ type Examined struct {
 }
 
 // Examine does all that Check does but for the judging. tune may change what the engine is made of.
-func (p Process) Examine(ctx context.Context, scope string, offline bool, tune func(*decide.Options)) (Examined, error) {
-	j, err := p.open(ctx, Ask{Scope: scope, Offline: offline}, false)
+func (p Process) Examine(ctx context.Context, ask Ask, tune func(*decide.Options)) (Examined, error) {
+	j, err := p.open(ctx, ask, false)
 	if err != nil {
 		return Examined{}, err
 	}
@@ -176,6 +176,7 @@ func (p Process) Examine(ctx context.Context, scope string, offline bool, tune f
 	if x.Engine, err = decide.New(j.Policies, j.data(), opts); err != nil {
 		return x, err
 	}
+	j.each = ask.Packages || x.Engine.Reads("packages")
 	x.Input, err = j.facts(ctx, x.Engine)
 	x.Input.Schema, x.Notes, x.NotAsked = decide.Schema, j.notes, j.notAsked
 	return x, err

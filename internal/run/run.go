@@ -87,6 +87,8 @@ type job struct {
 	notes    []string
 	notAsked []string
 	Ask
+	// each is true where packages and modules are told one by one.
+	each bool
 	// lenient is true where what cannot be understood is left out.
 	lenient bool
 }
@@ -97,6 +99,8 @@ type Ask struct {
 	Scope string
 	// Offline asks no network.
 	Offline bool
+	// Packages tells Examine to tell packages and modules one by one whether or not a policy reads them.
+	Packages bool
 	// Diff names the commit that findings are compared with: a hash, a branch, a tag, or DiffAuto. Empty: all count.
 	Diff string
 }
@@ -436,6 +440,7 @@ func (j *job) engine() (*decide.Engine, error) {
 		j.policies = decide.Policies{}
 		return decide.New(j.Policies, j.data(), j.options())
 	}
+	j.each = err == nil && engine.Reads("packages")
 	return engine, err
 }
 

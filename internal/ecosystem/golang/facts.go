@@ -51,6 +51,7 @@ func (v *view) fill(in *decide.Input, after *choose.Choice) {
 		g.SumDB.URL = decide.PlaceOf(db.url).URL
 	}
 	in.Go = g
+	v.packages(in)
 	if v.m.RepoOnly {
 		return
 	}

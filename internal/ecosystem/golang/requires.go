@@ -27,10 +27,13 @@ type requirements struct {
 	// hosts and prefixes are the configuration's; nil where it lists none.
 	hosts, prefixes []string
 	groups          []decide.Requirement
+	// all are the modules one by one.
+	all []decide.Package
 }
 
 func (r *requirements) add(path, version string, at lockfile.Position) {
 	kind, otherHost := kindOf(version), r.hosts != nil && !listed(r.hosts, host(path))
+	r.all = append(r.all, decide.Package{Ecosystem: source.Go, Name: path, Version: version, Kind: kind, Position: at})
 	otherPrefix := r.prefixes != nil && !module.MatchPrefixPatterns(strings.Join(r.prefixes, ","), path)
 	i := slices.IndexFunc(r.groups, func(g decide.Requirement) bool {
 		return g.Kind == kind && g.UnlistedHost == otherHost && g.UnlistedPrefix == otherPrefix

@@ -42,31 +42,38 @@ type origin struct {
 	fetched bool
 }
 
-func (g *grouping) add(e *lockfile.Entry) {
-	var (
-		place decide.Place
-		key   string
-		at    = e.At
-		other = e.Other
-	)
-	kind, class := kindRegistry, integrityClass(e.Integrity)
+// judged is what an entry is found to be. key tells places apart, and other is the package that the address is of where
+// that is not the entry's.
+type judged struct {
+	kind, class, key, other string
+	place                   decide.Place
+}
+
+func (g *grouping) judge(e *lockfile.Entry) judged {
+	j := judged{kind: kindRegistry, class: integrityClass(e.Integrity), other: e.Other}
 	switch {
-	case class == "none" && e.Unpinned:
-		class = "omitted"
+	case j.class == "none" && e.Unpinned:
+		j.class = "omitted"
 	case e.Own && e.Integrity == foreign:
-		class = foreign
+		j.class = foreign
 	}
-	named := e.URL != "" || e.Fault != ""
 	switch {
 	case e.Fault != "":
-		kind, key, place = kindInvalid, "broken: "+e.Fault, decide.Place{Broken: e.Fault}
+		j.kind, j.key, j.place = kindInvalid, "broken: "+e.Fault, decide.Place{Broken: e.Fault}
 	case e.URL != "":
-		if kind, key, place, other = g.place(e); kind == kindTarball && e.Integrity == "" && commitArchive(e.URL) {
-			kind = kindGit // pinned as git pins it
+		if j.kind, j.key, j.place, j.other = g.place(e); j.kind == kindTarball && e.Integrity == "" && commitArchive(e.URL) {
+			j.kind = kindGit // pinned as git pins it
 		}
 	}
-	g.flag(e, kind, other)
-	k := groupKey{e.At.File, key, kind, class}
+	return j
+}
+
+func (g *grouping) add(e *lockfile.Entry) {
+	j, at := g.judge(e), e.At
+	kind, class, place := j.kind, j.class, j.place
+	named := e.URL != "" || e.Fault != ""
+	g.flag(e, kind, j.other)
+	k := groupKey{e.At.File, j.key, kind, class}
 	i, ok := g.index[k]
 	if !ok {
 		i = len(g.groups)
@@ -231,6 +238,7 @@ func (r *room) fill(in *decide.Input, after *choose.Choice) {
 	in.Entries = append(in.Entries, r.groups...)
 	in.Flagged = append(in.Flagged, r.flagged...)
 	in.NPM = r.npm()
+	r.packages(in)
 	var picked []choose.Picked
 	if after != nil {
 		picked = after.Sources
