@@ -25,7 +25,7 @@ const maxDocument = 64 << 20
 func (m *program) policy() *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "Try, test and explain policies", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(m.policyTest(), m.policyEval(), m.policyInput(), m.policyExplain(), m.policyRules(), m.policySchema(), m.policyCapabilities())
+	cmd.AddCommand(m.policyTest(), m.policyEval(), m.policyInput(), m.policyExplain(), m.policyRules(), m.policySchema(), m.policyCapabilities(), m.policyBundle())
 	return cmd
 }
 
