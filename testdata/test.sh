@@ -3,7 +3,7 @@
 # and container builds take root (without it they say so and are left out).
 #   quick   without the real ones
 #   long    what takes long instead: a whole release by goreleaser, images for two platforms, golangci-lint
-#   bench   the benchmarks instead, and the launcher's figures
+#   bench   the benchmarks instead, the launcher's figures, and the policy gate beside its rivals
 set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$project"
@@ -29,7 +29,8 @@ case ${1:-all} in
   all | quick | long) ;;
   bench)
     go test -run '^$' -bench . -benchmem ./...
-    exec bash testdata/bench/launcher.sh
+    bash testdata/bench/launcher.sh
+    exec bash testdata/bench/gate.sh
     ;;
   *) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
 esac

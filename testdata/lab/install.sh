@@ -112,6 +112,7 @@ release() { go_tool github.com/goreleaser/goreleaser/v2 github.com/goreleaser/go
 
 # What the gate's speed is measured against. The first two take some minutes each to build.
 rivals() {
+  own_tools
   go_tool github.com/open-policy-agent/opa github.com/open-policy-agent/opa v1.22.2
   go_tool github.com/open-policy-agent/conftest github.com/open-policy-agent/conftest v0.71.1
   npm_tool lockfile-lint '{"private": true, "dependencies": {"lockfile-lint": "5.0.1"}}'
