@@ -146,14 +146,15 @@ func sameRange(a, b string) bool {
 // into its lock file is left out, and so is whatever might be that.
 func (p *project) drifts(f *manifestFacts, co *lockfile.Checkout) {
 	for _, x := range p.pins {
-		if x.wants == nil && x.Asked == nil {
+		fits := func(w want) bool { return x.has(w) || x.leavesOut(w) }
+		if !slices.ContainsFunc(p.wants, func(w want) bool { return !fits(w) }) {
 			continue
 		}
 		var found []decide.Drift
 		last := map[string]int{} // of several requirements of one name the tool takes one
 		fine := map[string]bool{}
 		for i, w := range p.wants {
-			if last[w.name] = i; x.has(w) || x.leavesOut(w) {
+			if last[w.name] = i; fits(w) {
 				fine[w.name] = true
 			}
 		}
