@@ -12,6 +12,9 @@ import (
 	"github.com/org/goproxy-action/internal/source"
 )
 
+// berry tells a lock file of yarn 2 and later.
+func (l *lockFile) berry() bool { return l.manager == "yarn" && l.Version != "" && l.Version != "1" }
+
 // pinned finds the package.json files that a lock file pins: those that it says it was made from, the one beside it, and
 // those of its workspaces, which are among those below.
 func pinned(lock *lockFile, byDir map[string]*project, below []*project) {
@@ -40,7 +43,7 @@ func pinned(lock *lockFile, byDir map[string]*project, below []*project) {
 	if lock.manager == "pnpm" {
 		return // it tells of all, and the rest is another's
 	}
-	if lock.manager == "yarn" && lock.Roots == nil && lock.Asked == nil {
+	if lock.manager == "yarn" && !lock.berry() && lock.Asked == nil {
 		lock.Asked = map[string]bool{} // the empty file
 	}
 	var wants map[string]string

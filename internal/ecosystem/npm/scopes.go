@@ -35,8 +35,9 @@ type ownRegistry struct {
 	host string
 	// from says where the setting stands, and dir where it counts: below it alone, or everywhere if empty.
 	from, dir string
-	// berry is true for a setting of yarn 2 and later, which read no other; bun and pnpm for those that these alone read.
-	berry, bun, pnpm bool
+	// tool reads it alone: berry (yarn 2 and later, which reads no other), yarn, pnpm or bun; empty for npm's, which all
+	// others read behind their own.
+	tool string
 }
 
 // newOwnNames is nil where nobody names anything of his own.
@@ -63,7 +64,7 @@ func newOwnNames(configured map[string]string, values []value, official string, 
 		if !ok || v.text == "" {
 			continue
 		}
-		if loc, err := source.Locate(v.text); v.broken == "" && err == nil {
+		if loc, err := source.Locate(v.text); v.broken == "" && !v.linked && err == nil {
 			r.host = loc.HostPort()
 		}
 		o.registries[scope] = append(o.registries[scope], r)
@@ -80,7 +81,7 @@ func look(name string) string { return strings.ReplaceAll(source.Skeleton(name),
 
 // registryOf tells which packages a setting names a registry for: those of a scope, or all ("").
 func registryOf(v value) (scope string, r ownRegistry, ok bool) {
-	r.from = source.Plain(v.from, 200)
+	r.tool, r.from = v.tool, source.Plain(v.from, 200)
 	if v.at.Line > 0 {
 		r.from = fmt.Sprintf("%s:%d", r.from, v.at.Line)
 	}
@@ -89,37 +90,35 @@ func registryOf(v value) (scope string, r ownRegistry, ok bool) {
 	}
 	name := strings.TrimSuffix(v.name, ".url")
 	switch {
-	case name == "registry":
+	case name == "registry" || name == "install.registry" || name == "registries.default":
 		return "", r, true
 	case isScope(name):
 		return strings.TrimSuffix(name, ":registry"), r, true
-	case strings.HasPrefix(name, "registries."):
-		r.pnpm = true
-		scope = strings.TrimPrefix(name, "registries.")
-		return strings.TrimPrefix(scope, "default"), r, scope == "default" || strings.HasPrefix(scope, "@")
-	case name == "npmRegistryServer" || strings.HasPrefix(name, "npmScopes.") && strings.HasSuffix(name, ".npmRegistryServer"):
-		r.berry = true
-		name = strings.TrimSuffix(strings.TrimSuffix(name, "npmRegistryServer"), ".")
-	case name == "install.registry" || strings.HasPrefix(name, "install.scopes."):
-		r.bun = true
-		if name = strings.TrimPrefix(name, "install."); name == "registry" {
-			name = ""
-		}
-	default:
-		return "", r, false
+	case strings.HasPrefix(name, "registries.@"):
+		return strings.TrimPrefix(name, "registries."), r, true
+	case strings.HasPrefix(name, "install.scopes."):
+		return "@" + strings.TrimPrefix(strings.TrimPrefix(name, "install.scopes."), "@"), r, true
+	case name == "npmRegistryServer":
+		r.tool = "berry"
+		return "", r, true
 	}
-	if _, scope, ok = strings.Cut(name, "."); ok {
-		scope = "@" + strings.TrimPrefix(scope, "@")
-	}
-	return scope, r, true
+	r.tool = "berry"
+	scope, ok = strings.CutPrefix(name, "npmScopes.")
+	scope, server := strings.CutSuffix(scope, ".npmRegistryServer")
+	return "@" + scope, r, ok && server
 }
 
 // registry finds the one that a lock file's tool asks for the packages of a scope.
 func (o *ownNames) registry(scope string, l *lockFile) (ownRegistry, bool) {
-	berry := l.manager == "yarn" && l.Asked == nil
-	for _, r := range o.registries[scope] {
-		if r.berry == berry && (!r.bun || l.manager == "bun") && (!r.pnpm || l.manager == "pnpm") && (r.dir == "" || r.dir == path.Dir(l.file)) {
-			return r, true
+	tools := []string{l.manager, ""}
+	if l.berry() {
+		tools = []string{"berry"}
+	}
+	for _, tool := range tools {
+		for _, r := range o.registries[scope] {
+			if r.tool == tool && (r.dir == "" || r.dir == path.Dir(l.file)) {
+				return r, true
+			}
 		}
 	}
 	return ownRegistry{}, false

@@ -2,6 +2,7 @@ package npm
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,21 +104,44 @@ func TestOwnNamesOfTheBase(t *testing.T) {
 func TestRegistryOf(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"registry": " true", "@corp:registry": "@corp true", "npmRegistryServer": " true", "npmScopes.corp.npmRegistryServer": "@corp true", "install.registry.url": " true",
-		"install.scopes.corp": "@corp true", "install.scopes.@corp.url": "@corp true", "registries.default": " true", "registries.@corp": "@corp true", "registries.work": "work false",
-		"strict-ssl": " false", "npmScopes.corp.npmAuthToken": " false",
+		"registry": "all", "@corp:registry": "@corp", "npmRegistryServer": "all", "npmScopes.corp.npmRegistryServer": "@corp", "install.registry.url": "all",
+		"install.scopes.corp": "@corp", "install.scopes.@corp.url": "@corp", "registries.default": "all", "registries.@corp": "@corp", "registries.work": "none",
+		"strict-ssl": "none", "npmScopes.corp.npmAuthToken": "none",
 	} {
 		scope, _, ok := registryOf(value{name: name})
-		if got := fmt.Sprint(scope, " ", ok); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
+		if want == "all" {
+			want = ""
+		}
+		if ok != (want != "none") || ok && scope != want {
+			t.Errorf("%s: %q, %t, want %q", name, scope, ok, want)
 		}
 	}
-	// each tool reads its own
-	o := newOwnNames(nil, []value{{name: "npmScopes.c.npmRegistryServer", text: "https://berry.test"}, {name: "install.scopes.c", text: "https://bun.test"}, {name: "@c:registry", text: "https://npm.test"}}, "", false)
-	for manager, want := range map[string]string{"npm": "npm.test", "pnpm": "npm.test", "bun": "bun.test", "yarn": "berry.test"} {
-		if r, ok := o.registry("@c", &lockFile{manager: manager, file: "x"}); !ok || r.host != want {
-			t.Errorf("%s: %+v", manager, r)
-		}
+}
+
+// Each tool reads its own settings first, and yarn 2 and later no others.
+func TestRegistryOfATool(t *testing.T) {
+	t.Parallel()
+	const entry = "@c/a"
+	for name, c := range map[string]struct {
+		file, text string
+		want       string
+	}{
+		"npm":  {"package-lock.json", lockedAt(lockedFrom(entry, "")), "npm.test"},
+		"pnpm": {"pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  '@c/a@1.0.0':\n    resolution: {integrity: sha512-x}\nsnapshots:\n  '@c/a@1.0.0': {}\n", "pnpm.test"},
+		"bun":  {"bun.lock", `{"lockfileVersion":1,"packages":{"@c/a":["@c/a@1.0.0","",{},"sha512-x"]}}`, "bun.test"},
+		"yarn": {"yarn.lock", berryLockOf("@c/a@npm:^1", "@c/a@npm:1.0.0", ""), "berry.test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := machine()
+			m.Scopes = map[string]string{"@c": "own.test"}
+			var in decide.Input
+			open(t, m, map[string]string{c.file: c.text, "package.json": "{}", ".npmrc": "@c:registry=https://npm.test/", "bunfig.toml": "[install.scopes]\nc = \"https://bun.test\"\n",
+				"pnpm-workspace.yaml": "registries:\n  '@c': https://pnpm.test\n", ".yarnrc.yml": "npmScopes:\n  c:\n    npmRegistryServer: https://berry.test\n"}).Fill(&in, nil)
+			if got := ownLines(in.Flagged); len(got) != 1 || !strings.HasSuffix(got[0], " comes from "+c.want+", not from own.test") {
+				t.Errorf("%q, want %s", got, c.want)
+			}
+		})
 	}
 }
 
