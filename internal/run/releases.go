@@ -40,14 +40,14 @@ func (j *job) inquire(ctx context.Context, engine *decide.Engine, plan *choose.P
 	switch {
 	case len(asked) == 0 || mode == config.ReleasesOff && !wanted:
 		return nil
+	case j.base == nil && !all && !wanted:
+		return nil // it is said where somebody counts on it
 	case mode == config.ReleasesOff:
 		why = "releases: off"
 	case j.Offline:
 		why = "offline"
 	case j.config.Probe.V == config.ProbeNone:
 		why = "probe: none"
-	case j.base == nil && !all && !wanted:
-		return nil // it is said where somebody counts on it
 	case j.base == nil && !all:
 		why = "releases: changed, and the commit that a change is measured against is not known"
 	}
