@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh [net|act|node24|lint|golangci|gitlab|precommit|containers|release|rivals]...
+# install.sh [net|act|node24|lint|golangci|gitlab|precommit|containers|release|rivals|managers]...
 # Installs what a part of the lab needs: Debian packages (as root), Go and npm tools by exact version, and the lab's own
 # tools, all under $LAB_HOME (default ~/.cache/goproxy-lab). Running it again costs about a second.
 set -euo pipefail
@@ -104,6 +104,16 @@ precommit() {
   command_of prek prek
 }
 
+# The package managers of some years, each of which writes lock files of its own kind. None of them is put on the PATH.
+managers() {
+  local arch
+  case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=aarch64 ;; *) die "no bun is known for $(uname -m)" ;; esac
+  npm_tool managers "{\"private\": true, \"dependencies\": {\"npm6\": \"npm:npm@6.14.18\", \"npm10\": \"npm:npm@10.9.4\", \"npm11\": \"npm:npm@11.19.1\",
+    \"yarn1\": \"npm:yarn@1.22.22\", \"berry3\": \"npm:@yarnpkg/cli-dist@3.8.7\", \"berry4\": \"npm:@yarnpkg/cli-dist@4.18.1\",
+    \"pnpm7\": \"npm:pnpm@7.33.7\", \"pnpm8\": \"npm:pnpm@8.15.9\", \"pnpm9\": \"npm:pnpm@9.15.9\", \"pnpm12\": \"npm:pnpm@12.21.0\",
+    \"bun\": \"npm:@oven/bun-linux-$arch@1.4.5\"}}"
+}
+
 containers() { debian buildah; }
 
 # Not v2.12.7 or v2.13: klauspost/compress v1.18.1 is in them, which is retracted, and a third of our archives came out corrupt.
@@ -124,6 +134,6 @@ mkdir -p "$BIN" "$NPM"
 exec 9>"$LAB_HOME/install.lock"
 flock 9 # two runs on one $LAB_HOME take turns
 for part in "$@"; do
-  case $part in net | act | node24 | lint | golangci | gitlab | precommit | containers | release | rivals) "$part" ;; *) die "no such part: $part" ;; esac
+  case $part in net | act | node24 | lint | golangci | gitlab | precommit | containers | release | rivals | managers) "$part" ;; *) die "no such part: $part" ;; esac
 done
 say "installed $*: the tools are in $BIN"

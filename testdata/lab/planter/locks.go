@@ -1,0 +1,418 @@
+package main
+
+import (
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// entry is one package of a lock file that comes from a registry and has a sha512.
+type entry struct {
+	name, version string
+	// key is the line that names it, self the name as written.
+	key  *line
+	self string
+	// url and sum are the lines that hold its address and its integrity, ver that of the version; nil where the format has
+	// none of its own. Their values stand beside them, with quotes where they have some.
+	url, sum, ver             *line
+	urlText, sumText, verText string
+}
+
+// spot is the part of a line that a finding has to point at.
+type spot struct {
+	line *line
+	part string
+}
+
+// dialect is what a planter has to know of a kind of lock file.
+type dialect struct {
+	formats []string
+	entries func(t *text) []*entry
+	// set gives an entry another address, or another integrity, which is an SRI. An empty one stays, gone takes it away.
+	// The spots are where the address stands, or, where there is none, the entry; and where the integrity stands.
+	set func(p *plot, e *entry, address, integrity string) (url, sum spot)
+	// strong is true where there is but one kind of integrity.
+	strong bool
+}
+
+const (
+	gone    = "-"
+	foreign = "packages.a.test"
+	commit  = "0123456789abcdef0123456789abcdef01234567"
+)
+
+// tarball is where a registry keeps a version of a package.
+func tarball(registry, name, version string) string {
+	return fmt.Sprintf("%s/%s/-/%s-%s.tgz", registry, name, name[strings.LastIndexByte(name, '/')+1:], version)
+}
+
+// repository is the address of a commit, as all tools have it in one form or another.
+func repository(name string) string {
+	return "git+https://github.com/planted/" + name[strings.LastIndexByte(name, '/')+1:] + ".git#" + commit
+}
+
+// hash is well formed, and that of nothing.
+func hash(algorithm string, size int, seed string) string {
+	sum := sha512.Sum512([]byte(seed))
+	return algorithm + "-" + base64.StdEncoding.EncodeToString(sum[:size])
+}
+
+func lockRecipes() (out []recipe) {
+	for _, d := range []dialect{npmOld, npmNew, classic, berry, pnpm, bun} {
+		for _, format := range d.formats {
+			add := func(name string, plant func(p *plot, e *entry)) {
+				out = append(out, recipe{format: format, name: name, plant: func(p *plot) bool {
+					if p.packages == nil {
+						p.packages = d.entries(p.text)
+					}
+					e, ok := third(p, p.packages)
+					if ok {
+						plant(p, e)
+					}
+					return ok
+				}})
+			}
+			from := func(p *plot, e *entry, registry string, rules ...string) {
+				at, _ := d.set(p, e, tarball(registry, e.name, e.version), "")
+				for _, rule := range rules {
+					p.mark(rule, at)
+				}
+			}
+			add("a registry that nobody trusts", func(p *plot, e *entry) { from(p, e, "https://"+foreign, "LCK001") })
+			add("a registry behind a name and a password", func(p *plot, e *entry) { from(p, e, "https://user:secret@"+foreign, "LCK001") })
+			add("another port of the default registry", func(p *plot, e *entry) { from(p, e, p.registry+":8443", "LCK001") })
+			add("a host that begins like the default registry", func(p *plot, e *entry) { from(p, e, p.registry+".a.test", "LCK001") })
+			add("the default registry over http", func(p *plot, e *entry) {
+				from(p, e, "http:"+strings.TrimPrefix(p.registry, "https:"), "LCK002")
+			})
+			add("another registry over http", func(p *plot, e *entry) { from(p, e, "http://"+foreign+":8080/npm", "LCK001", "LCK002") })
+			add("an address of no host", func(p *plot, e *entry) { from(p, e, "https://", "LCK002") })
+			add("a commit of a repository", func(p *plot, e *entry) {
+				at, _ := d.set(p, e, repository(e.name), gone)
+				p.mark("LCK002", at)
+			})
+			add("no integrity", func(p *plot, e *entry) {
+				at, _ := d.set(p, e, "", gone)
+				p.mark("LCK003", at)
+			})
+			add("an integrity that is cut off", func(p *plot, e *entry) {
+				_, at := d.set(p, e, "", "sha512-AAAA")
+				p.mark("LCK004", at)
+			})
+			if d.strong {
+				continue
+			}
+			add("an integrity by sha1 alone", func(p *plot, e *entry) {
+				_, at := d.set(p, e, "", hash("sha1", 20, e.name))
+				p.mark("LCK004", at)
+			})
+		}
+	}
+	return out
+}
+
+// field reads `  "name": "value",` of JSON, and the value with its quotes.
+var field = regexp.MustCompile(`^(\s+)"([^"]+)": ("[^"]*"),?$`)
+
+// jsonEntries are the entries of a package-lock.json between two lines, whose first line an expression matches: the
+// indentation, the key, and the name as what it ends with.
+func jsonEntries(lines []*line, key *regexp.Regexp) (out []*entry) {
+	for i, l := range lines {
+		m := key.FindStringSubmatch(l.text)
+		if m == nil {
+			continue
+		}
+		e := &entry{name: m[3], key: l, self: `"` + m[2] + `"`}
+		for _, l := range lines[i+1:] {
+			f := field.FindStringSubmatch(l.text)
+			if f == nil || len(f[1]) <= len(m[1]) {
+				break
+			}
+			switch f[2] {
+			case "version":
+				e.version, e.ver, e.verText = strings.Trim(f[3], `"`), l, f[3]
+			case "resolved":
+				e.url, e.urlText = l, f[3]
+			case "integrity":
+				e.sum, e.sumText = l, f[3]
+			}
+		}
+		if e.ver != nil && e.url != nil && strings.HasPrefix(e.urlText, `"https://`) && strings.HasSuffix(e.urlText, "-"+e.version+`.tgz"`) &&
+			strings.Contains(e.urlText, "/"+e.name+"/-/") && e.sum != nil && strings.HasPrefix(e.sumText, `"sha512-`) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// between are the lines behind the one that is start, up to the one that is end.
+func between(t *text, start, end string) []*line {
+	from := -1
+	for i, l := range t.lines {
+		switch {
+		case from < 0 && strings.TrimSpace(l.text) == strings.TrimSpace(start) && len(l.text)-len(strings.TrimLeft(l.text, " \t")) <= 2:
+			from = i + 1
+		case from >= 0 && strings.TrimRight(l.text, ",") == end:
+			return t.lines[from:i]
+		}
+	}
+	if from >= 0 {
+		return t.lines[from:]
+	}
+	return nil
+}
+
+var (
+	newKey = regexp.MustCompile(`^(\s+)"((?:[^"]*/)?node_modules/((?:@[^/"]+/)?[^/"]+))": \{$`)
+	oldKey = regexp.MustCompile(`^(\s+)"(((?:@[^/"]+/)?[^/"]+))": \{$`)
+)
+
+// npmNew is lockfileVersion 2 and 3; of the former npm reads "packages" alone.
+var npmNew = dialect{
+	formats: []string{"package-lock 2", "package-lock 3", "npm-shrinkwrap 2", "npm-shrinkwrap 3"},
+	entries: func(t *text) []*entry { return jsonEntries(between(t, `"packages": {`, indentOf(t)+"}"), newKey) },
+	set:     setJSON,
+}
+
+// npmOld is lockfileVersion 1.
+var npmOld = dialect{
+	formats: []string{"package-lock 1", "npm-shrinkwrap 1"},
+	entries: func(t *text) []*entry { return jsonEntries(between(t, `"dependencies": {`, indentOf(t)+"}"), oldKey) },
+	set: func(p *plot, e *entry, address, integrity string) (url, sum spot) {
+		if !strings.HasPrefix(address, "git+") {
+			return setJSON(p, e, address, integrity)
+		}
+		// a repository stands in place of the version
+		p.text.dropField(e.url)
+		p.text.dropField(e.sum)
+		e.ver.replace(e.verText, `"`+address+`"`)
+		return spot{e.ver, `"` + address + `"`}, spot{}
+	},
+}
+
+// indentOf is what the second line of a JSON file begins with.
+func indentOf(t *text) string {
+	s := t.lines[1].text
+	return s[:len(s)-len(strings.TrimLeft(s, " \t"))]
+}
+
+func setJSON(p *plot, e *entry, address, integrity string) (url, sum spot) {
+	url, sum = spot{e.url, e.urlText}, spot{e.sum, e.sumText}
+	if address != "" {
+		url.part = `"` + address + `"`
+		e.url.replace(e.urlText, url.part)
+	}
+	switch integrity {
+	case "":
+	case gone:
+		p.text.dropField(e.sum)
+		sum = url
+	default:
+		sum.part = `"` + integrity + `"`
+		e.sum.replace(e.sumText, sum.part)
+	}
+	return url, sum
+}
+
+var (
+	classicKey = regexp.MustCompile(`^"?((?:@[^/@]+/)?[^/@" ]+)@([^:]*)"?:$`)
+	classicVer = regexp.MustCompile(`^  version "([^"]+)"$`)
+	classicURL = regexp.MustCompile(`^  resolved ("https://[^"#]+(#[0-9a-f]{40})?")$`)
+	classicSum = regexp.MustCompile(`^  integrity (sha512-\S+)$`)
+)
+
+var classic = dialect{
+	formats: []string{"yarn 1"},
+	entries: func(t *text) (out []*entry) {
+		for i, l := range t.lines {
+			m := classicKey.FindStringSubmatch(l.text)
+			if m == nil || i+3 >= len(t.lines) {
+				continue
+			}
+			e := &entry{name: m[1], key: l, self: strings.TrimSuffix(l.text, ":"), url: t.lines[i+2], sum: t.lines[i+3]}
+			version, address, sum := classicVer.FindStringSubmatch(t.lines[i+1].text), classicURL.FindStringSubmatch(e.url.text), classicSum.FindStringSubmatch(e.sum.text)
+			if version == nil || address == nil || sum == nil {
+				continue
+			}
+			e.version, e.urlText, e.sumText = version[1], address[1], sum[1]
+			out = append(out, e)
+		}
+		return out
+	},
+	set: func(p *plot, e *entry, address, integrity string) (url, sum spot) {
+		url, sum = spot{e.url, e.urlText}, spot{e.sum, e.sumText}
+		old, fragment, _ := strings.Cut(strings.Trim(e.urlText, `"`), "#")
+		if address == "" {
+			address = old
+		}
+		switch integrity {
+		case "":
+			address += "#" + fragment
+		case gone:
+			p.text.drop(e.sum)
+			sum = url
+		default:
+			sum.part = integrity
+			e.sum.replace(e.sumText, integrity)
+		}
+		url.part = `"` + strings.TrimSuffix(address, "#") + `"`
+		e.url.replace(e.urlText, url.part)
+		return url, sum
+	},
+}
+
+var (
+	berryKey = regexp.MustCompile(`^"((?:@[^/@]+/)?[^/@" ]+)@npm:[^:]*":$`)
+	berryVer = regexp.MustCompile(`^  version: "?([0-9][^"]*)"?$`)
+	berryURL = regexp.MustCompile(`^  resolution: ("[^"]+@npm:[0-9][^":]*")$`)
+	berrySum = regexp.MustCompile(`^  checksum: ((?:[0-9]+c?[0-9]*/)?[0-9a-f]{128})$`)
+)
+
+var berry = dialect{
+	formats: []string{"yarn berry"},
+	strong:  true,
+	entries: func(t *text) (out []*entry) {
+		var e *entry
+		for _, l := range t.lines {
+			if m := berryKey.FindStringSubmatch(l.text); m != nil {
+				e = &entry{name: m[1], key: l, self: strings.TrimSuffix(l.text, ":")}
+			} else if e == nil {
+				continue
+			} else if m := berryVer.FindStringSubmatch(l.text); m != nil {
+				e.version = m[1]
+			} else if m := berryURL.FindStringSubmatch(l.text); m != nil && m[1] == `"`+e.name+"@npm:"+e.version+`"` {
+				e.url, e.urlText = l, m[1]
+			} else if m := berrySum.FindStringSubmatch(l.text); m != nil && e.url != nil {
+				e.sum, e.sumText = l, m[1]
+				out = append(out, e)
+			} else if strings.HasPrefix(l.text, "  conditions:") {
+				out, e = remove(out, e), nil // yarn keeps no checksum of some, by intent
+			} else if l.text == "" {
+				e = nil
+			}
+		}
+		return out
+	},
+	set: func(p *plot, e *entry, address, integrity string) (url, sum spot) {
+		url, sum = spot{e.key, e.self}, spot{e.sum, e.sumText}
+		if address != "" {
+			reference := "npm:" + e.version + "::__archiveUrl=" + urlEscape(address)
+			if rest, ok := strings.CutPrefix(address, "git+"); ok {
+				reference = strings.Replace(rest, "#", "#commit=", 1)
+			}
+			url = spot{e.url, `"` + e.name + "@" + reference + `"`}
+			e.url.replace(e.urlText, url.part)
+		}
+		switch integrity {
+		case "":
+		case gone:
+			p.text.drop(e.sum)
+			sum = url
+		default: // of the zip file that yarn makes of the package, in hex
+			key, _, keyed := strings.Cut(e.sumText, "/")
+			raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(integrity, "sha512-"))
+			if err != nil {
+				panic(err)
+			}
+			if sum.part = hex.EncodeToString(raw); keyed {
+				sum.part = key + "/" + sum.part
+			}
+			e.sum.replace(e.sumText, sum.part)
+		}
+		return url, sum
+	},
+}
+
+func urlEscape(address string) string { return url.QueryEscape(address) }
+
+// remove takes the last of a list away where it is e.
+func remove(list []*entry, e *entry) []*entry {
+	if n := len(list); n > 0 && list[n-1] == e {
+		return list[:n-1]
+	}
+	return list
+}
+
+var (
+	pnpmKey = regexp.MustCompile(`^  ('?/?((?:@[^/@]+/)?[^/@']+)[@/]([0-9][^_('/:]*)(?:_[^']*|\(.*\))?'?):$`)
+	pnpmSum = regexp.MustCompile(`^    resolution: (\{integrity: (sha512-[^,}]+)\})$`)
+)
+
+var pnpm = dialect{
+	formats: []string{"pnpm 5", "pnpm 6", "pnpm 9"},
+	entries: func(t *text) (out []*entry) {
+		for i, l := range t.lines {
+			m := pnpmKey.FindStringSubmatch(l.text)
+			if m == nil || i+1 == len(t.lines) {
+				continue
+			}
+			if s := pnpmSum.FindStringSubmatch(t.lines[i+1].text); s != nil {
+				out = append(out, &entry{name: m[2], version: m[3], key: l, self: m[1], sum: t.lines[i+1], urlText: s[1], sumText: s[2]})
+			}
+		}
+		return out
+	},
+	set: func(p *plot, e *entry, address, integrity string) (url, sum spot) {
+		url, sum = spot{e.key, e.self}, spot{e.sum, e.sumText}
+		if address == "" && integrity == gone { // pnpm takes no resolution that says nothing
+			address = tarball(p.registry, e.name, e.version)
+		}
+		if integrity != "" {
+			sum.part = integrity
+		}
+		resolution := "integrity: " + sum.part
+		switch rest, git := strings.CutPrefix(address, "git+"); {
+		case git:
+			repo, commit, _ := strings.Cut(rest, "#")
+			url, resolution = spot{e.sum, repo}, "type: git, repo: "+repo+", commit: "+commit
+		case integrity == gone:
+			url, resolution = spot{e.sum, address}, "tarball: "+address
+		case address != "":
+			url, resolution = spot{e.sum, address}, resolution+", tarball: "+address
+		}
+		e.sum.replace(e.urlText, "{"+resolution+"}")
+		return url, sum
+	},
+}
+
+var bunKey = regexp.MustCompile(`^    "([^"]+)": \["((?:@[^/@"]+/)?[^/@"]+)@([0-9][^"]*)", "", (\{.*\}), "(sha512-[^"]+)"\],?$`)
+
+var bun = dialect{
+	formats: []string{"bun 0", "bun 1", "bun 2", "bun 3"},
+	entries: func(t *text) (out []*entry) {
+		for _, l := range t.lines {
+			if m := bunKey.FindStringSubmatch(l.text); m != nil {
+				out = append(out, &entry{name: m[2], version: m[3], key: l, self: `"` + m[1] + `"`, urlText: m[4], sumText: m[5]})
+			}
+		}
+		return out
+	},
+	set: func(p *plot, e *entry, address, integrity string) (url, sum spot) {
+		url, sum = spot{e.key, e.self}, spot{e.key, `"` + e.sumText + `"`}
+		if address != "" {
+			url.part = `"` + address + `"`
+		}
+		switch integrity {
+		case "":
+			integrity = e.sumText
+		case gone:
+			integrity, sum = "", url
+		default:
+			sum.part = `"` + integrity + `"`
+		}
+		rest := fmt.Sprintf(`["%s@%s", "%s", %s, "%s"]`, e.name, e.version, address, e.urlText, integrity)
+		if _, commit, _ := strings.Cut(address, "#"); strings.HasPrefix(address, "git+") {
+			url.part = `"` + e.name + "@" + address + `"`
+			rest = fmt.Sprintf(`[%s, %s, "%s"]`, url.part, e.urlText, commit)
+		}
+		if strings.HasSuffix(e.key.text, ",") {
+			rest += ","
+		}
+		e.key.text, e.key.edited = "    "+e.self+": "+rest, true
+		return url, sum
+	},
+}
