@@ -23,6 +23,8 @@ type recipe struct {
 	change bool
 	// config is the .goproxy/config.yaml that the rule takes.
 	config func(p *plot) string
+	// twin is true where the untouched checkout has to have the file twice, the second one in the directory named twin.
+	twin bool
 	// plant does it once, at the place p.n of three. It is false where the file has no room for three.
 	plant func(p *plot) bool
 }
@@ -34,6 +36,8 @@ type plot struct {
 	// text is the file that the recipe is for, others those that have to change with it.
 	text   *text
 	others map[string]*text
+	// created are files by name that the copy alone has.
+	created map[string]string
 	// n is 0, 1 or 2: the first place, the middle one, the last.
 	n     int
 	marks []mark
@@ -69,6 +73,12 @@ func (p *plot) other(name string) *text {
 		p.others[name] = t
 	}
 	return p.others[name]
+}
+
+// create puts a file into the copy, and marks it.
+func (p *plot) create(rule, name, content string) {
+	p.created[name] = content
+	p.marks = append(p.marks, mark{rule: rule, text: &text{path: name}})
 }
 
 // third is the first, the middle or the last of a list of three or more.
@@ -109,12 +119,17 @@ func (b *bed) plantAll() (err error) {
 	if err := b.copy(); err != nil {
 		return err
 	}
+	const most = 4 // files of one format: a repository can have a hundred workflows
+	count := map[string]int{}
 	for _, file := range b.files {
 		t, err := readText(b.dir(), file)
 		if err != nil {
 			return err
 		}
 		format := formatOf(t)
+		if count[format]++; count[format] > most {
+			continue
+		}
 		for _, r := range recipes() {
 			name := r.format + ": " + r.name
 			if r.format != format || !strings.Contains(name, b.only) {
@@ -185,12 +200,23 @@ func (b *bed) carryOut(r recipe, file string) (fit bool, err error) {
 	if r.alone {
 		turns = [][]int{{0}, {1}, {2}}
 	}
+	if r.twin {
+		data, err := os.ReadFile(filepath.Join(b.dir(), file))
+		if err != nil {
+			return false, err
+		}
+		file = path.Join("twin", file)
+		defer os.RemoveAll(filepath.Join(b.dir(), "twin"))
+		if err := b.write(file, data); err != nil {
+			return false, err
+		}
+	}
 	for _, turn := range turns {
 		t, err := readText(b.dir(), file)
 		if err != nil {
 			return false, err
 		}
-		p := &plot{bed: b, recipe: r, text: t, others: map[string]*text{}}
+		p := &plot{bed: b, recipe: r, text: t, others: map[string]*text{}, created: map[string]string{}}
 		for _, p.n = range turn {
 			if !r.plant(p) {
 				return false, nil
@@ -208,6 +234,9 @@ func (b *bed) compare(p *plot) error {
 	config := ""
 	if p.recipe.config != nil {
 		config = p.recipe.config(p)
+	}
+	if p.recipe.twin {
+		config += "# with " + p.text.path // a checkout of its own
 	}
 	before, err := b.untouched(p.recipe, config)
 	if err != nil {
@@ -227,6 +256,12 @@ func (b *bed) compare(p *plot) error {
 			return err
 		}
 	}
+	for name, content := range p.created {
+		defer os.Remove(filepath.Join(b.dir(), name))
+		if err := b.write(name, []byte(content)); err != nil {
+			return err
+		}
+	}
 	found, err := b.findings(p.recipe)
 	if err != nil {
 		return err
@@ -242,10 +277,13 @@ func (b *bed) compare(p *plot) error {
 		b.faults = append(b.faults, fmt.Sprintf("%s: %s: %s: %v", p.recipe.format, p.recipe.name, what, at))
 	}
 	for _, m := range p.marks {
-		if strings.Count(m.line.text, m.part) < 1 {
-			return fmt.Errorf("%q is not in %q", m.part, m.line.text)
+		at := place{Rule: m.rule, File: m.text.path} // the file as a whole
+		if m.line != nil {
+			if !strings.Contains(m.line.text, m.part) {
+				return fmt.Errorf("%q is not in %q", m.part, m.line.text)
+			}
+			at.Line, at.Column = m.text.number(m.line), strings.Index(m.line.text, m.part)+1
 		}
-		at := place{m.rule, m.text.path, m.text.number(m.line), strings.Index(m.line.text, m.part) + 1}
 		r.planted++
 		r.rules[m.rule] = true
 		b.all = append(b.all, planted{at, p.recipe.name, p.recipe.format, filepath.Base(b.source)})

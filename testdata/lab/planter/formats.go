@@ -37,12 +37,17 @@ func formatOf(t *text) string {
 		return "pnpm " + version(pnpmVersion)
 	case "bun.lock":
 		return "bun " + version(bunVersion)
+	case "action.yml", "action.yaml":
+		return "action.yml"
 	default:
+		if path.Base(path.Dir(t.path)) == "workflows" {
+			return "workflow"
+		}
 		return base
 	}
 }
 
 // recipes are all of them.
 func recipes() []recipe {
-	return slices.Concat(lockRecipes(), goRecipes(), settingRecipes())
+	return slices.Concat(lockRecipes(), goRecipes(), settingRecipes(), gitRecipes(), workflowRecipes())
 }

@@ -35,6 +35,8 @@ type dialect struct {
 	// set gives an entry another address, or another integrity, which is an SRI. An empty one stays, gone takes it away.
 	// The spots are where the address stands, or, where there is none, the entry; and where the integrity stands.
 	set func(p *plot, e *entry, address, integrity string) (url, sum spot)
+	// script makes an entry one that runs a script; nil where the format does not say it.
+	script func(p *plot, e *entry) spot
 	// strong is true where there is but one kind of integrity.
 	strong bool
 }
@@ -103,9 +105,31 @@ func lockRecipes() (out []recipe) {
 				_, at := d.set(p, e, "", "sha512-AAAA")
 				p.mark("LCK004", at)
 			})
+			add("another registry and an integrity that is cut off", func(p *plot, e *entry) {
+				url, sum := d.set(p, e, tarball("https://"+foreign, e.name, e.version), "sha512-AAAA")
+				p.mark("LCK001", url)
+				p.mark("LCK004", sum)
+			})
+			add("the address of another package", func(p *plot, e *entry) {
+				at, _ := d.set(p, e, tarball(p.registry, "planted", "6.6.6"), "")
+				p.mark("LCK005", at)
+			})
+			add("the address of another version", func(p *plot, e *entry) {
+				at, _ := d.set(p, e, tarball(p.registry, e.name, "6.6.6"), "")
+				p.mark("LCK005", at)
+			})
+			if d.script != nil && format != "pnpm 9" { // which does not say it any more
+				add("a package that runs a script", func(p *plot, e *entry) { p.mark("LCK007", d.script(p, e)) })
+				out[len(out)-1].config = func(*plot) string { return "scripts: {npm: [planted]}\n" }
+			}
 			if d.strong {
 				continue
 			}
+			add("another hash than in another lock file", func(p *plot, e *entry) {
+				_, at := d.set(p, e, "", hash("sha512", 64, e.name))
+				p.mark("LCK006", at)
+			})
+			out[len(out)-1].twin = true
 			add("an integrity by sha1 alone", func(p *plot, e *entry) {
 				_, at := d.set(p, e, "", hash("sha1", 20, e.name))
 				p.mark("LCK004", at)
@@ -176,6 +200,10 @@ var npmNew = dialect{
 	formats: []string{"package-lock 2", "package-lock 3", "npm-shrinkwrap 2", "npm-shrinkwrap 3"},
 	entries: func(t *text) []*entry { return jsonEntries(between(t, `"packages": {`, indentOf(t)+"}"), newKey) },
 	set:     setJSON,
+	script: func(p *plot, e *entry) spot {
+		p.text.after(e.ver, indentOf(p.text)+indentOf(p.text)+indentOf(p.text)+`"hasInstallScript": true,`)
+		return spot{e.url, e.urlText}
+	},
 }
 
 // npmOld is lockfileVersion 1.
@@ -377,6 +405,10 @@ var pnpm = dialect{
 		e.sum.replace(e.urlText, "{"+resolution+"}")
 		return url, sum
 	},
+	script: func(p *plot, e *entry) spot {
+		p.text.after(e.sum, "    requiresBuild: true")
+		return spot{e.key, e.self}
+	},
 }
 
 var bunKey = regexp.MustCompile(`^    "([^"]+)": \["((?:@[^/@"]+/)?[^/@"]+)@([0-9][^"]*)", "", (\{.*\}), "(sha512-[^"]+)"\],?$`)
@@ -414,5 +446,13 @@ var bun = dialect{
 		}
 		e.key.text, e.key.edited = "    "+e.self+": "+rest, true
 		return url, sum
+	},
+	script: func(p *plot, e *entry) spot {
+		if e.urlText == "{}" {
+			e.key.replace(`, {}, "sha`, `, { "hasInstallScript": true }, "sha`)
+		} else {
+			e.key.replace(` }, "sha`, `, "hasInstallScript": true }, "sha`)
+		}
+		return spot{e.key, e.self}
 	},
 }
