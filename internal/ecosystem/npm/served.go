@@ -15,7 +15,11 @@ func servedPlainly(name, version, path string) bool {
 	rest, based := strings.CutSuffix(rest, base(name))
 	rest, apart := strings.CutSuffix(rest, "/-/")
 	rest, named := strings.CutSuffix(rest, name)
-	return tarball && versioned && version != "" && dashed && based && name != "" && apart && named && strings.HasSuffix(rest, "/")
+	if !tarball || !versioned || version == "" || !dashed || !based || name == "" || !apart || !named {
+		return false
+	}
+	// a scope before the name, or a way round, is for a closer look
+	return rest == "/" || strings.HasSuffix(rest, "/") && !strings.ContainsAny(rest, "%@") && !strings.Contains(rest, "//") && !strings.Contains(rest, "/.")
 }
 
 // pathOf is the path of an address of http; empty for any other.
