@@ -38,7 +38,15 @@ var (
 	good      = [3]string{"good", mirror + "good/-/good-1.0.0.tgz", goodSHA}
 	elsewhere = [3]string{"a", "http://registry.npmmirror.com/evil/-/a-1.0.0.tgz", goodSHA}
 	alsoHTTP  = [3]string{"d", "http://registry.npmmirror.com/d/-/d-1.0.0.tgz", goodSHA}
+	alsoGood  = [3]string{"f", mirror + "f/-/f-1.0.0.tgz", goodSHA}
+	another   = [3]string{"e", mirror + "evil/-/evil-1.0.0.tgz", goodSHA}
+	clashing  = [3]string{"x/node_modules/good", good[1], "sha512-AAAAfkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="}
 )
+
+// scripted gives the first package of a lock file a script.
+func scripted(text string) string {
+	return strings.Replace(text, `"resolved"`, `"hasInstallScript": true, "resolved"`, 1)
+}
 
 // statuses are the findings of a run as RULE SUBJECT STATUS.
 func (s *stage) statuses(args ...string) (all []string, code int) {
@@ -88,6 +96,12 @@ func TestDiff(t *testing.T) {
 		"another checksum":           {lock(weak), lock(otherWeak), nil, 0, []string{"LCK004 c@1.0.0 active"}}, // of severity warning
 		"a checksum less":            {lock(good, [3]string{"b", unpinned[1], goodSHA}), lock(good, unpinned), nil, 1, []string{"LCK003 b@1.0.0 active"}},
 		"another file":               {lock(overHTTP), lock(overHTTP), func(s *stage) { s.file("web/package.json", "{}"); s.file("web/package-lock.json", lock(overHTTP)) }, 1, []string{"LCK002 a@1.0.0 active", "LCK002 a@1.0.0 known"}},
+		"another package":            {lock(another), lock(good, another), nil, 0, []string{"LCK005 e@1.0.0 known"}},
+		"another package now":        {lock([3]string{"e", mirror + "e/-/e-1.0.0.tgz", goodSHA}), lock(another), nil, 1, []string{"LCK005 e@1.0.0 active"}},
+		"two hashes":                 {lock(good, clashing), lock(alsoGood, good, clashing), nil, 0, []string{"LCK006 good@1.0.0 known"}},
+		"two hashes now":             {lock(good), lock(good, clashing), nil, 1, []string{"LCK006 good@1.0.0 active"}},
+		"a script":                   {scripted(lock(alsoGood, good)), scripted(lock(alsoGood, good)), nil, 0, []string{"LCK007 f known"}},
+		"a script now":               {lock(alsoGood, good), scripted(lock(alsoGood, good)), nil, 0, []string{"LCK007 f@1.0.0 active"}}, // of severity warning
 		"go.sum is removed":          {"", "", func(s *stage) { os.Remove(filepath.Join(s.dir, "go.sum")) }, 1, []string{"MOD010 github.com/google/uuid@v1.6.0 active"}},
 		"a setting of this machine":  {"", "", func(s *stage) { s.env["GOINSECURE"] = "*.corp.test" }, 1, []string{"GO003 GOINSECURE=*.corp.test active"}},
 		"not understood at the base": {"{", lock(overHTTP), nil, 1, []string{"LCK002 a@1.0.0 active"}},
