@@ -152,8 +152,8 @@ finding contains {
 renewal := {
 	"npm": "delete node_modules and the entry, run npm install",
 	"yarn": "delete the entry, run yarn install",
-	"pnpm": "run pnpm install --fix-lockfile",
-	"bun": "delete the lock file, run bun install",
+	"pnpm": "run pnpm install --fix-lockfile --lockfile-only",
+	"bun": "delete the entry, run bun install",
 }
 
 # anew is what to do about an entry of a lock file, by the manager that wrote the file.

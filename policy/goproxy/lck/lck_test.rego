@@ -237,8 +237,8 @@ remedies(change) := {f.fix |
 test_remedies_are_of_the_manager if {
 	every fault in [{"integrity": "none"}, {"integrity": "broken"}] {
 		remedies(object.union(fault, {"file": "a/yarn.lock"})) == {"delete the entry, run yarn install, and commit the lock file"}
-		remedies(object.union(fault, {"file": "pnpm-lock.yaml"})) == {"run pnpm install --fix-lockfile, and commit the lock file"}
-		remedies(object.union(fault, {"file": "bun.lock"})) == {"delete the lock file, run bun install, and commit the lock file"}
+		remedies(object.union(fault, {"file": "pnpm-lock.yaml"})) == {"run pnpm install --fix-lockfile --lockfile-only, and commit the lock file"}
+		remedies(object.union(fault, {"file": "bun.lock"})) == {"delete the entry, run bun install, and commit the lock file"}
 		some fix in remedies(object.union(fault, {"file": "npm-shrinkwrap.json"}))
 		contains(fix, "npm install")
 	}
