@@ -398,3 +398,20 @@ func TestFlagsArePlain(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// What the real tools wrote for an honest project, aliases and tarballs and all, is not taken for a fraud. The files are
+// those of the parsers' own tests.
+func TestHonestLocksAreNotFlagged(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{}
+	for dir, name := range map[string]string{"lock-v1": "package-lock.json", "lock-v2": "package-lock.json", "lock-v3": "package-lock.json",
+		"yarn-v1": "yarn.lock", "yarn-v4": "yarn.lock", "yarn-v6": "yarn.lock", "yarn-v10": "yarn.lock", "bun-v0": "bun.lock", "bun-v2": "bun.lock",
+		"pnpm-v5.1": "pnpm-lock.yaml", "pnpm-v5.4": "pnpm-lock.yaml", "pnpm-v6": "pnpm-lock.yaml", "pnpm-v9": "pnpm-lock.yaml"} {
+		files[dir+"/"+name] = string(named(t, dir, name).Data)
+	}
+	for _, line := range flagLines(t, machine(), files) {
+		if !strings.HasPrefix(line, decide.FlagScript) {
+			t.Error(line)
+		}
+	}
+}
