@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/modfile"
 
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
@@ -349,6 +350,22 @@ func TestHighest(t *testing.T) {
 	} {
 		if got := highest(list); got != want {
 			t.Errorf("%q: got %q, want %q", list, got, want)
+		}
+	}
+}
+
+// Both ends of a range are retracted, and nothing beyond.
+func TestStandingReleases(t *testing.T) {
+	t.Parallel()
+	latest, err := modfile.ParseLax("go.mod", []byte("module a.test/x\n\nretract [v1.1.0, v1.2.0]\nretract v1.4.0\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]bool{"v1.0.9": false, "v1.1.0-rc.1": false, "v1.1.0": true, "v1.1.5": true, "v1.2.0": true, "v1.2.1-rc.1": false,
+		"v1.3.0": false, "v1.4.0": true, "v1.4.1": false} {
+		r := ecosystem.Release{Name: "a.test/x", Version: version, At: []lockfile.Position{{File: "go.mod"}}}
+		if got := standing(r, latest); (len(got) > 0) != want || want && got[0].Detail != "was retracted by its authors" {
+			t.Errorf("%s: %+v", version, got)
 		}
 	}
 }
