@@ -232,17 +232,20 @@ type route struct {
 	anyScope bool
 	// others are the managers whose own settings may name another registry.
 	others map[string]bool
+	// own are the user's own names; nil where the configuration has none. host is the registry's.
+	own  *ownNames
+	host string
 }
 
 func (r *room) route(registry string) *route {
 	to := &route{grouping: grouping{origins: map[string]origin{}}, hosts: map[string]bool{"registry.yarnpkg.com": true, hostOf(registry): true},
-		scopes: map[string]bool{}, others: map[string]bool{}}
+		scopes: map[string]bool{}, others: map[string]bool{}, own: newOwnNames(r.m.Scopes, nil, "", false), host: hostOf(registry)}
 	if r.official != "" {
 		to.hosts[hostOf(r.official)] = true
 	}
 	for _, v := range r.values {
-		if isScope(v.name) {
-			to.scopes[strings.TrimSuffix(v.name, ":registry")] = true
+		if scope, _, ok := registryOf(v); ok && scope != "" {
+			to.scopes[scope] = true
 			to.anyScope = to.anyScope || v.loose
 		}
 	}
@@ -266,7 +269,7 @@ func (t *route) asks(manager string, e lockfile.Entry) whence {
 		return nowhere
 	}
 	scope, _, scoped := strings.Cut(e.Name, "/")
-	private := !givenName.MatchString(e.Name) || len(e.Name) > 214 || scoped && (t.anyScope || t.scopes[scope])
+	private := !givenName.MatchString(e.Name) || len(e.Name) > 214 || scoped && (t.anyScope || t.scopes[scope]) || t.claimed(e.Name, scope)
 	if e.URL == "" {
 		if private || t.others[manager] {
 			return there
@@ -281,6 +284,22 @@ func (t *route) asks(manager string, e lockfile.Entry) whence {
 		return there
 	}
 	return here
+}
+
+// claimed tells whether a package has one of the user's own names, and those come from elsewhere.
+func (t *route) claimed(name, scope string) bool {
+	if t.own == nil {
+		return false
+	}
+	away := func(host string, ok bool) bool { return ok && !isHost(t.host, host) }
+	host, ok := t.own.scopes[scope]
+	if away(host, ok) {
+		return true
+	}
+	if host, ok = t.own.names[name]; away(host, ok) {
+		return true
+	}
+	return slices.ContainsFunc(t.own.prefixes, func(p ownPrefix) bool { return away(p.host, strings.HasPrefix(name, p.text)) })
 }
 
 // ownSettings are where the tools that stand in for npm keep settings of their own: files of the checkout and of the home

@@ -188,6 +188,7 @@ func TestReleasesThatAreNotAsked(t *testing.T) {
 		{"another scope", nil, map[string]string{"package-lock.json": lockOf("@corps/" + secret), ".npmrc": "@corp:registry=https://npm.corp.test\n"}, true},
 		{"scope of the machine", []string{"npm_config_@corp:registry=https://npm.corp.test"}, map[string]string{"package-lock.json": lockOf("@corp/" + secret)}, false},
 		{"scope that nobody knows", nil, map[string]string{"package-lock.json": lockOf("@corp/" + secret), ".npmrc": "${SCOPE}:registry=https://npm.corp.test\n"}, false},
+		{"scope of yarn's", nil, map[string]string{"package-lock.json": lockOf("@corp/" + secret), ".yarnrc.yml": "npmScopes:\n  corp:\n    npmRegistryServer: https://npm.corp.test\n"}, false},
 		{"pnpm", nil, map[string]string{"pnpm-lock.yaml": pnpm, "pnpm-workspace.yaml": "packages: ['*']\n"}, true},
 		{"pnpm with settings", nil, map[string]string{"pnpm-lock.yaml": pnpm, "pnpm-workspace.yaml": "registries: {default: https://npm.corp.test}\n"}, false},
 		{"pnpm by a variable", []string{"pnpm_config_registry=https://npm.corp.test"}, map[string]string{"pnpm-lock.yaml": pnpm}, false},
@@ -210,6 +211,15 @@ func TestReleasesThatAreNotAsked(t *testing.T) {
 				t.Errorf("not asked: %v", said.NotAsked)
 			}
 		})
+	}
+	for own, asked := range map[string]bool{"@corp": false, "@corp/secret": false, "@corp/se*": false, "@corps": true, "@corp/sec": true} {
+		server, url := registry(t)
+		m := machine("npm_config_registry=" + url)
+		m.Scopes = map[string]string{own: "npm.corp.test"}
+		open(t, m, map[string]string{"package-lock.json": lockOf("@corp/" + secret)}).Releases(t.Context(), inquiry(nil))
+		if len(server.all()) > 0 != asked {
+			t.Errorf("%s: asked for %v", own, server.all())
+		}
 	}
 	m := machine()
 	m.RepoOnly = true
