@@ -102,6 +102,7 @@ func TestReleasesOfNoChange(t *testing.T) {
 		{bothAges, nil, asked + ": releases: changed, and the commit that a change is measured against is not known"},
 		{"releases: all\n", []string{"--offline"}, asked + ": offline"},
 		{"", []string{"--scope", "repo", "--offline"}, ""},
+		{bothAges, []string{"--scope", "repo", "--offline"}, asked + ": offline"},
 		{"releases: all\n", []string{"--probe", "none"}, asked + ": probe: none"},
 		{"releases: all\n", []string{"--scope", "repo"}, "the machine's settings, which name the sources, are left out"},
 		{"releases: off\n", []string{"--offline"}, ""},
