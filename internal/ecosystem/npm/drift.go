@@ -176,10 +176,9 @@ func (p *project) drifts(f *manifestFacts, co *lockfile.Checkout) {
 			}
 			found = append(found, d)
 		}
-		if len(found) > 0 && x.manager == "pnpm" {
-			found = pnpmHooks(co, path.Dir(x.file), found)
+		if len(found) > 0 && (x.manager != "pnpm" || !hooked(co, path.Dir(x.file))) {
+			f.drifts = append(f.drifts, found...)
 		}
-		f.drifts = append(f.drifts, found...)
 	}
 }
 
@@ -202,22 +201,14 @@ func toolsOwn(text string) bool {
 	return ok && slices.Contains([]string{"workspace", "catalog", "link", "portal", "file", "patch", "exec"}, protocol)
 }
 
-// pnpmHooks leaves out what a hook of the checkout, or an override of pnpm-workspace.yaml, may have made of a requirement.
-func pnpmHooks(co *lockfile.Checkout, dir string, found []decide.Drift) []decide.Drift {
+// hooked tells whether code of the checkout may have changed a requirement on its way into pnpm's lock file.
+func hooked(co *lockfile.Checkout, dir string) bool {
 	for _, hook := range []string{".pnpmfile.cjs", ".pnpmfile.mjs", "pnpmfile.js"} {
 		if _, err := co.Read(path.Join(dir, hook), 0); !errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return true
 		}
 	}
-	file, err := co.Read(path.Join(dir, "pnpm-workspace.yaml"), maxManifest)
-	if err != nil {
-		return found
-	}
+	file, err := co.Read(path.Join(dir, workspaceName), maxHand)
 	text := string(file.Data)
-	if strings.Contains(text, "pnpmfile") || strings.Contains(text, "configDependencies") {
-		return nil
-	}
-	return slices.DeleteFunc(found, func(d decide.Drift) bool {
-		return strings.Contains(text, "overrides") && strings.Contains(text, d.Name)
-	})
+	return err == nil && (strings.Contains(text, "pnpmfile") || strings.Contains(text, "configDependencies"))
 }

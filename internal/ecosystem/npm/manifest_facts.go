@@ -89,7 +89,10 @@ type pinning struct {
 // error there as a broken lock file is. Elsewhere nobody is known to read it, as in a directory of test cases, and it is a
 // note.
 func readManifests(co *lockfile.Checkout, locks []lockFile) (f manifestFacts) {
-	byDir, broken := map[string]*project{}, map[string]error{}
+	byDir, broken, yaml := map[string]*project{}, map[string]error{}, map[string]bool{}
+	for _, name := range co.Files(workspaceName) {
+		yaml[path.Dir(name)] = true
+	}
 	var order []*project
 	for _, name := range co.Files(manifestName) {
 		file, err := co.Read(name, maxManifest)
@@ -105,7 +108,9 @@ func readManifests(co *lockfile.Checkout, locks []lockFile) (f manifestFacts) {
 			broken[dir] = err
 			continue
 		}
-		m.besides(co, dir)
+		if yaml[dir] {
+			m.besides(co, dir)
+		}
 		byDir[dir] = &project{packageJSON: m, dir: dir}
 		order = append(order, byDir[dir])
 	}
