@@ -421,7 +421,7 @@ func isOff(value string) bool {
 // variable judges a value; a value that only hands on what is set already is none.
 func variable(name, value string) (Command, bool) {
 	value = strings.TrimSpace(value)
-	if value == "" || strings.Trim(value, "${}") == name {
+	if value == "" && !strings.EqualFold(name, "COREPACK_INTEGRITY_KEYS") || strings.Trim(value, "${}") == name {
 		return Command{}, false
 	}
 	is := func(eco, fault string) (Command, bool) { return Command{Ecosystem: eco, Fault: fault}, true }
@@ -476,7 +476,7 @@ func variable(name, value string) (Command, bool) {
 			return unchecked(source.NPM, "switches TLS verification off in all of Node")
 		}
 	case "COREPACK_INTEGRITY_KEYS":
-		if value == "0" {
+		if value == "0" || value == "" {
 			return unchecked(source.NPM, "lets corepack run package managers without a signature")
 		}
 	case "YARN_CHECKSUM_BEHAVIOR":

@@ -32,6 +32,7 @@ func TestCommands(t *testing.T) {
 		"go env -w GOSUMDB=off GOPROXY=a.test":             {"10 go env -w GOSUMDB=off: source switches the checksum database off", "22 go env -w GOPROXY=a.test: source sets another Go module proxy [https://a.test]"},
 		"cross-env NODE_TLS_REJECT_UNAUTHORIZED=0 node x":  {"10 NODE_TLS_REJECT_UNAUTHORIZED=0: source switches TLS verification off in all of Node"},
 		"set NODE_TLS_REJECT_UNAUTHORIZED=0&& node x":      {"4 NODE_TLS_REJECT_UNAUTHORIZED=0: source switches TLS verification off in all of Node"},
+		"export COREPACK_INTEGRITY_KEYS=":                  {"7 COREPACK_INTEGRITY_KEYS=: source lets corepack run package managers without a signature"},
 		"npm_config_registry=http://a.test npm ci":         {"0 npm_config_registry=http://a.test: " + another + " [http://a.test]"},
 		"docker run -e GOSUMDB=off x":                      {"14 GOSUMDB=off: source switches the checksum database off"},
 		"make GO111MODULE=off all":                         {"5 GO111MODULE=off: source switches modules off, and with them go.sum"},

@@ -28,6 +28,7 @@ var others = []struct {
 	{workspaceName, "pnpm", (*settings).workspaceValues},
 	{".pnpmfile.cjs", "pnpm", hookFile},
 	{".pnpmfile.mjs", "pnpm", hookFile},
+	{corepackName, "corepack", (*settings).corepackValues},
 }
 
 const workspaceName = "pnpm-workspace.yaml"
