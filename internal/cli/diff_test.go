@@ -142,7 +142,7 @@ func TestDiffReport(t *testing.T) {
 	base := s.commit()
 	s.file("package-lock.json", lock(alsoHTTP, overHTTP, weak))
 	e := s.run("check", "--diff", base, "DIR")
-	e.want(t, 1, []string{"  error LCK002 package-lock.json:9:19 d@1.0.0", "Known at " + base[:12] + " already, not counted\n  error LCK002 package-lock.json:14:19 a@1.0.0", "  warning LCK004 package-lock.json:19:19 c@1.0.0", "denied: 1 error, 2 known already"}, nil)
+	e.want(t, 1, []string{"  error LCK002 package-lock.json:9:19 d@1.0.0", "Known at " + base[:12] + " already, not counted\n  error LCK002 package-lock.json:14:19 a@1.0.0", "  warning LCK004 package-lock.json:20:20 c@1.0.0", "denied: 1 error, 2 known already"}, nil)
 	s.file("package-lock.json", lock(overHTTP, weak))
 	s.run("check", "--diff", "HEAD", "DIR").want(t, 0, []string{"Known at HEAD (" + base[:12] + ") already", "allowed, 2 known already"}, nil)
 	s.file("broken/package.json", "{}")

@@ -361,13 +361,17 @@ type objection struct {
 	Subject  string `json:"subject"`
 	Fix      string `json:"fix"`
 	Group    string `json:"group"`
-	File     string `json:"file"`
-	Line     int    `json:"line"`
-	Column   int    `json:"column"`
+	// Part is "integrity" where that of each entry of the group is meant, and not its address.
+	Part   string `json:"part"`
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }
 
 const shape = `write {"id": ..., "severity": "error" | "warning" | "note", "msg": ..., "subject": ..., "fix": ..., ` +
-	`"file": ..., "line": ..., "column": ...}, or "group" in place of subject and position`
+	`"file": ..., "line": ..., "column": ...}, or "group" in place of subject and position, and with it "part": "integrity" for the place of the integrity`
+
+const partIntegrity = "integrity"
 
 // add appends the findings that one member of a set stands for: one, or one for each entry of its group.
 func (e *Engine) add(all []Finding, member any, groups map[string]*Group, user bool) ([]Finding, error) {
@@ -394,10 +398,12 @@ func (e *Engine) add(all []Finding, member any, groups map[string]*Group, user b
 		return nil, problem.New(e.blame(), "policies", shape, "a finding of %s has no msg", f.ID)
 	case !slices.Contains(levels, f.Severity):
 		return nil, problem.New(e.blame(), "policies", shape, "a finding of %s has the severity %q", f.ID, f.Severity)
+	case o.Part != "" && o.Part != partIntegrity:
+		return nil, problem.New(e.blame(), "policies", shape, "a finding of %s has the part %q", f.ID, o.Part)
 	case f.Status != Active && f.Status != StatusUnknown:
 		return nil, problem.New(e.blame(), "policies", shape, "a finding of %s has the status %q", f.ID, f.Status)
 	}
-	return e.spread(all, f, o.Group, groups)
+	return e.spread(all, f, o.Group, o.Part, groups)
 }
 
 // blame is whose fault a bad answer is: the user's where there are policies of the user's, else ours.

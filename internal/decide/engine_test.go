@@ -50,7 +50,7 @@ func well() Input {
 			Modules: Switch{Value: "on"},
 		},
 		Entries: []Group{{Place: PlaceOf("https://registry.npmmirror.com"), ID: "g1", Ecosystem: "npm", Kind: "registry",
-			Integrity: "sha512", Origin: "checkout", Count: 2, Items: []Item{{"a@1.0.0", at("package-lock.json", 3, 5)}, {"b@1.0.0", at("package-lock.json", 9, 5)}}}},
+			Integrity: "sha512", Origin: "checkout", Count: 2, Items: []Item{{Subject: "a@1.0.0", At: at("package-lock.json", 3, 5)}, {Subject: "b@1.0.0", At: at("package-lock.json", 9, 5)}}}},
 	}
 }
 
@@ -101,8 +101,8 @@ func ill() Input {
 		Toolchains: []Toolchain{{Name: "go1.27.1", Installed: "go1.26.8", By: "line", From: From{Origin: "checkout", Setting: "the toolchain line", Position: at("go.mod", 4, 1)}},
 			{Name: "go1.25.3", Installed: "go1.26.8", By: "setting", From: env("GOTOOLCHAIN")}},
 		Requires: []Requirement{
-			{ID: "go-1", Kind: "pseudo", UnlistedHost: true, UnlistedPrefix: true, Count: 1, Items: []Item{{"a.test/p@v0.0.0-20240102030405-0123456789ab", at("go.mod", 7, 2)}}},
-			{ID: "go-2", Kind: "release", Count: 1, Items: []Item{{"a.test/r@v1.0.0", at("go.mod", 8, 2)}}}},
+			{ID: "go-1", Kind: "pseudo", UnlistedHost: true, UnlistedPrefix: true, Count: 1, Items: []Item{{Subject: "a.test/p@v0.0.0-20240102030405-0123456789ab", At: at("go.mod", 7, 2)}}},
+			{ID: "go-2", Kind: "release", Count: 1, Items: []Item{{Subject: "a.test/r@v1.0.0", At: at("go.mod", 8, 2)}}}},
 		Lookalikes: []Lookalike{{Module: "a.test/R", Kind: "case", Other: "a.test/r", Fault: "differs from a.test/r (go.mod:8) in case only", Origin: "change", Position: at("go.mod", 11, 2)}},
 		Excludes:   []Exclude{{Module: "a.test/x", Version: "v1.0.0", Position: at("go.mod", 12, 1)}},
 		Tools:      []Tool{{Path: "evil.test/gen", Foreign: true, Origin: "change", Position: at("go.mod", 13, 1)}},
@@ -117,7 +117,7 @@ func ill() Input {
 	}
 	lock := func(id, url, kind, integrity, origin string, line int) Group {
 		return Group{Place: PlaceOf(url), ID: id, Ecosystem: "npm", Kind: kind, Integrity: integrity, Origin: origin, Count: 1,
-			Items: []Item{{id + "@1.0.0", at("package-lock.json", line, 7)}}}
+			Items: []Item{{Subject: id + "@1.0.0", At: at("package-lock.json", line, 7), Integrity: at("package-lock.json", line+1, 20)}}}
 	}
 	in.Entries = append(in.Entries,
 		lock("foreign", "https://evil.test/a.tgz", "tarball", "sha512", "change", 10),

@@ -425,6 +425,8 @@ type Group struct {
 type Item struct {
 	Subject string
 	At      lockfile.Position
+	// Integrity is where its integrity stands; zero where there is none.
+	Integrity lockfile.Position
 }
 
 // Data is the data document that policies read as data.goproxy.

@@ -363,11 +363,11 @@ func (e *Engine) addByConvention(all []Finding, member any, groups map[string]*G
 	if !slices.Contains(levels, f.Severity) {
 		return fault("has the severity %q", f.Severity)
 	}
-	return e.spread(all, f, c.Group, groups)
+	return e.spread(all, f, c.Group, "", groups)
 }
 
 // spread appends a finding, for each entry of its group where it names one.
-func (e *Engine) spread(all []Finding, f Finding, group string, groups map[string]*Group) ([]Finding, error) {
+func (e *Engine) spread(all []Finding, f Finding, group, part string, groups map[string]*Group) ([]Finding, error) {
 	switch {
 	case f.Severity == Off:
 		return all, nil
@@ -385,6 +385,9 @@ func (e *Engine) spread(all []Finding, f Finding, group string, groups map[strin
 	said := f.Message
 	for _, item := range items {
 		f.Subject, f.Position, f.Message = item.Subject, item.At, item.Subject+" "+said
+		if part == partIntegrity && item.Integrity.Line > 0 {
+			f.Position = item.Integrity
+		}
 		all = append(all, f)
 	}
 	return all, nil

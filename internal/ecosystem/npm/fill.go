@@ -89,9 +89,6 @@ func (g *grouping) add(e *lockfile.Entry) {
 			Integrity: class, Default: !named, Origin: from, Position: at})
 	}
 	group := &g.groups[i]
-	if class == "broken" || class == foreign {
-		at = e.IntegrityAt
-	}
 	if group.Count++; group.Count > maxItems {
 		return
 	}
@@ -99,7 +96,11 @@ func (g *grouping) add(e *lockfile.Entry) {
 	if group.Count <= 5 {
 		group.Examples = append(group.Examples, subject)
 	}
-	group.Items = append(group.Items, decide.Item{Subject: subject, At: at})
+	item := decide.Item{Subject: subject, At: e.At}
+	if e.Integrity != "" {
+		item.Integrity = e.IntegrityAt
+	}
+	group.Items = append(group.Items, item)
 }
 
 // subject is name@version; a version that is an address may hold a secret and is left out.

@@ -181,6 +181,7 @@ finding contains {
 	"msg": fault,
 	"fix": anew(rehash, object.get(g, "file", "")),
 	"group": g.id,
+	"part": "integrity",
 } if {
 	some g in input.entries
 	[severity, fault] := weakness(g)
