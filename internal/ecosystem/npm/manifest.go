@@ -251,7 +251,7 @@ func rawOffset(raw string, offset int) int {
 		default:
 			unit, _ := strconv.ParseUint(raw[i+2:i+6], 16, 16)
 			i += 6
-			switch r := rune(unit); { //nolint:gosec // of 16 bits
+			switch r := rune(unit); {
 			case r >= 0xd800 && r < 0xdc00 && strings.HasPrefix(raw[i:], `\u`):
 				n++ // the first half of four bytes
 			case r >= 0xdc00 && r < 0xe000:

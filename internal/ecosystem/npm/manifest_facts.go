@@ -324,7 +324,7 @@ func (p *project) versions(f *manifestFacts) {
 		name, version, _ := strings.Cut(w.text, "@")
 		m := decide.Manager{Setting: w.setting, Name: p.shown(name), Origin: source.Checkout, Position: w.at,
 			Key: strings.Join([]string{"manager", p.file, w.text}, " ")}
-		hash := ""
+		var hash string
 		if strings.Contains(version, "://") {
 			version, hash, _ = strings.Cut(version, "#")
 			place := decide.PlaceOf(version)
