@@ -98,7 +98,10 @@ func TestCommands(t *testing.T) {
 		"curl https://a.test | jq . | bash deploy.sh":                            nil,
 		"curl https://a.test > x || sh y; curl z.test; sh":                       nil,
 		"V=$(curl https://a.test); bash x.sh \"$(curl https://a.test)\"":         nil,
+		"curl https://a.test | python3 -mjson.tool":                              nil,
 		// what is no command
+		"true # x; GOSUMDB=off go build":                                  nil,
+		"# isn't it\nGOSUMDB=off go build":                                {"11 GOSUMDB=off: source switches the checksum database off"},
 		"# GOSUMDB=off\necho '\nGOSUMDB=off\n' \"; GOSUMDB=off\"":         nil,
 		"echo $((1<<2)) # x\nGOSUMDB=off go build":                        {"19 GOSUMDB=off: source switches the checksum database off"},
 		"cat <<X\nGOSUMDB=off go build\nX\ncat <<Y\nexport GOSUMDB=off":   {"46 GOSUMDB=off: source switches the checksum database off"},
