@@ -84,51 +84,51 @@ func hashes(v *version) (zip, mod string) {
 
 // ParseProof reads a proof file; name is for errors, which are Problems of code Usage.
 func ParseProof(name string, data []byte) (*Proof, error) {
-	fault := func(line int, format string, args ...any) (*Proof, error) {
-		return nil, problem.New(problem.Usage, fmt.Sprintf("%s:%d", name, line), "write it anew: goproxy-action verify --write-proof "+name, format, args...)
+	fault := func(line int, format string, args ...any) error {
+		return problem.New(problem.Usage, fmt.Sprintf("%s:%d", name, line), "write it anew: goproxy-action verify --write-proof "+name, format, args...)
 	}
 	if len(data) > maxProof {
-		return fault(1, "is larger than %d MB", maxProof>>20)
+		return nil, fault(1, "is larger than %d MB", maxProof>>20)
 	}
 	rest, ok := strings.CutPrefix(string(data), proofTitle+"\n")
 	if !ok {
-		return fault(1, "does not begin with %q", proofTitle)
+		return nil, fault(1, "does not begin with %q", proofTitle)
 	}
 	i := strings.Index(rest, "\n"+recordsLine)
 	if i < 0 {
-		return fault(1, "has no line that says how many records follow")
+		return nil, fault(1, "has no line that says how many records follow")
 	}
 	p := &Proof{signed: []byte(rest[:i+1])}
 	line := strings.Count(rest[:i+1], "\n") + 2
 	count, rest, _ := strings.Cut(rest[i+1+len(recordsLine):], "\n")
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 0 {
-		return fault(line, "does not say how many records follow")
+		return nil, fault(line, "does not say how many records follow")
 	}
 	for text := range strings.Lines(rest) {
 		line++
 		fields := strings.Split(strings.TrimSuffix(text, "\n"), " ")
 		if len(fields) != 6 {
-			return fault(line, "has %d fields, and a record has 6", len(fields))
+			return nil, fault(line, "has %d fields, and a record has 6", len(fields))
 		}
 		r := proven{Version: module.Version{Path: fields[0], Version: fields[1]}, line: line}
 		if r.id, err = strconv.ParseInt(fields[2], 10, 62); err != nil || r.id < 0 {
-			return fault(line, "has no number of the record")
+			return nil, fault(line, "has no number of the record")
 		}
 		if all, ok := strings.CutPrefix(fields[3], "="); ok {
 			if r.text, err = b64.DecodeString(all); err != nil {
-				return fault(line, "has a record that is not base64")
+				return nil, fault(line, "has a record that is not base64")
 			}
 		} else {
 			r.text = fmt.Appendf(nil, "%s %s h1:%s=\n%[1]s %[2]s/go.mod h1:%[4]s=\n", r.Path, r.Version.Version, fields[3], fields[4])
 		}
 		if r.nodes, err = b64.DecodeString(fields[5]); err != nil || len(r.nodes)%tlog.HashSize != 0 {
-			return fault(line, "has hashes that are not base64")
+			return nil, fault(line, "has hashes that are not base64")
 		}
 		p.records = append(p.records, r)
 	}
 	if len(p.records) != n {
-		return fault(line, "ends after %d records, and %d were to follow", len(p.records), n)
+		return nil, fault(line, "ends after %d records, and %d were to follow", len(p.records), n)
 	}
 	return p, nil
 }

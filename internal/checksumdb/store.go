@@ -55,7 +55,7 @@ func NewStore(dir, key string, limit int64) (*Store, error) {
 // Path is the file.
 func (s *Store) Path() string { return s.path }
 
-// Blocks are: mark, kind, length of the content, content, checksum of the last three.
+// Blocks are a mark, a kind, the length of the content, itself, and a checksum of the last three.
 var mark = []byte("\x89log")
 
 const (
@@ -139,7 +139,7 @@ func (r *reader) number() int64 {
 
 func (r *reader) text() []byte {
 	n, size := binary.Uvarint(r.data)
-	if size <= 0 || n > uint64(len(r.data)-size) {
+	if size <= 0 || n > uint64(len(r.data)-size) { //nolint:gosec // size is at most the length
 		r.bad, r.data = true, nil
 		return nil
 	}

@@ -61,7 +61,7 @@ func (c *client) need(tree tlog.Tree, versions []*version) map[int64]bool {
 // shape is the tile of the tree that holds a hash.
 func shape(tree tlog.Tree, index int64) tlog.Tile {
 	t := tlog.TileForIndex(height, index)
-	t.W = int(min(1<<height, tree.N>>(height*t.L)-t.N<<height)) //nolint:gosec // at most 256
+	t.W = int(min(1<<height, tree.N>>(height*t.L)-t.N<<height))
 	return t
 }
 

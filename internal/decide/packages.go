@@ -28,8 +28,8 @@ func (e *Engine) Reads(path ...string) bool {
 
 // reaches tells whether a reference leads to a path, above it or below.
 func reaches(ref ast.Ref, path []string) bool {
-	for i := range min(len(ref), len(path)) {
-		if name, ok := ref[i].Value.(ast.String); ok && string(name) != path[i] {
+	for i, want := range path[:min(len(ref), len(path))] {
+		if name, ok := ref[i].Value.(ast.String); ok && string(name) != want {
 			return false
 		}
 	}

@@ -75,7 +75,7 @@ func TestEach(t *testing.T) {
 			first.Store(true)
 		})
 		for i := range calls {
-			if want := int32(min(1, max(0, n-i))); calls[i].Load() != want { //nolint:gosec // 0 or 1
+			if want := int32(min(1, max(0, n-i))); calls[i].Load() != want {
 				t.Errorf("%d of %d was called %d times", i, n, calls[i].Load())
 			}
 		}

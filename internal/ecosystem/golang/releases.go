@@ -277,11 +277,12 @@ func standing(r ecosystem.Release, latest *modfile.File) (facts []decide.Flagged
 // the proxy says. A version that is +incompatible has no go.mod that anybody wrote, and so is passed over.
 func (a *asker) latest(ctx context.Context, name string) (*modfile.File, error) {
 	var version string
-	err := a.get(ctx, name+"/@v/list", maxList, func(body []byte) error { version = highest(string(body)); return nil })
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	_ = a.get(ctx, name+"/@v/list", maxList, func(body []byte) error { version = highest(string(body)); return nil })
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	if version == "" {
+		var err error
 		if version, _, err = a.info(ctx, name+"/@latest"); err != nil {
 			return nil, err
 		}

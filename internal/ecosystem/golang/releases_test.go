@@ -3,6 +3,7 @@ package golang
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -185,9 +186,7 @@ func TestReleasesThatAreNotAsked(t *testing.T) {
 			t.Parallel()
 			proxy, url := proxied(t, history)
 			env := map[string]string{"GOPROXY": url}
-			for k, v := range tt.env {
-				env[k] = v
-			}
+			maps.Copy(env, tt.env)
 			said := read1(t, env, tt.files).Releases(t.Context(), inquiry(tt.tune))
 			if got := strings.Join(said.NotAsked, "\n"); !strings.Contains(got, tt.want) || strings.Contains(got, "hunter2") {
 				t.Errorf("not asked: %s", got)

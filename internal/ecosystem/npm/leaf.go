@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -196,7 +197,7 @@ func (h *hand) walk(n *yaml3.Node, path []field, depth int) bool {
 		return h.fail(n, "nests deeper than %d levels, or an alias lies in what it stands for", maxNested)
 	}
 	below := func(key string, at lockfile.Position) []field {
-		return append(path[:len(path):len(path)], field{key, at})
+		return append(slices.Clip(path), field{key, at})
 	}
 	switch n.Kind {
 	case yaml3.DocumentNode:

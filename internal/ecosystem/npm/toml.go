@@ -2,6 +2,7 @@ package npm
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -176,7 +177,7 @@ func bareKey(c byte) bool {
 }
 
 func (t *toml) pair(table []field) {
-	path := append(table[:len(table):len(table)], t.key()...)
+	path := append(slices.Clip(table), t.key()...)
 	if t.err != nil {
 		return
 	}
@@ -250,7 +251,7 @@ func (t *toml) collection(path []field, at lockfile.Position, end byte) {
 		case end == '}':
 			t.pair(path)
 		default:
-			t.value(append(path[:len(path):len(path)], field{index(n), t.at()}))
+			t.value(append(slices.Clip(path), field{index(n), t.at()}))
 		}
 		if t.blank(true); t.peek(',') {
 			t.i++

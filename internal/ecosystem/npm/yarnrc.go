@@ -363,7 +363,7 @@ func (c *classicReader) pair(indent int, path []field) bool {
 	if colon {
 		c.next()
 	}
-	below := func(key field) []field { return append(path[:len(path):len(path)], key) }
+	below := func(key field) []field { return append(slices.Clip(path), key) }
 	switch {
 	case c.err != nil:
 		return false
