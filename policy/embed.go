@@ -6,8 +6,9 @@ import (
 	"io/fs"
 )
 
-//go:embed goproxy schema
+//go:embed goproxy schema index.json
 var files embed.FS
 
-// FS returns the bundle: goproxy/<group>/<group>.rego with its tests beside it, and schema/input.json.
+// FS returns the bundle: goproxy/<group>/<group>.rego with its tests beside it, schema/input.json, and index.json,
+// which is made from the rules.
 func FS() fs.FS { return files }

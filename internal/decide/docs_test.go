@@ -105,13 +105,17 @@ waivers:
 // tunedBy are the settings that a rule reads, itself or by what it calls.
 func tunedBy(t *testing.T, e *Engine, id, ecosystems string) []string {
 	t.Helper()
-	_, places := e.written(id)
+	modules, err := e.whole()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, places := e.written(modules, id)
 	var queue []*ast.Rule
 	compiler, err := newCompiler(policy.FS(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	compiler.Compile(e.modules)
+	compiler.Compile(modules)
 	for _, m := range compiler.Modules {
 		for _, r := range m.Rules {
 			if places[spot{r.Location.File, r.Location.Row}] != nil {

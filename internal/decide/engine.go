@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -66,7 +65,8 @@ type Engine struct {
 	mine       []part    // of the user's, one at most
 	compiler   func(user bool) (*ast.Compiler, error)
 	store      storage.Store
-	modules    map[string]*ast.Module // as they were written
+	bundle     fs.FS
+	modules    map[string]*ast.Module // of the user's, as they were written
 	version    ast.RegoVersion        // of the user's policies
 	rules      map[string]Rule
 	own        map[string]bool // ids of the default rules
@@ -85,17 +85,16 @@ func New(bundle fs.FS, data Data, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e := newEngine(opts)
-	modules, err := e.defaults(bundle)
-	if err != nil {
-		return nil, e.explain(err, "default policies")
+	if err := e.learn(bundle); err != nil {
+		return nil, err
 	}
 	if _, taken := opts.UserData[reserved]; taken {
 		return nil, problem.New(problem.Usage, "data."+reserved, "choose another name", "it is kept for the data of the default rules")
 	}
-	if err := e.adopt(opts.User, modules); err != nil {
+	if err := e.adopt(opts.User); err != nil {
 		return nil, err
 	}
-	if err := e.gather(modules); err != nil {
+	if err := e.gather(); err != nil {
 		return nil, err
 	}
 	if err := e.checkSeverities(opts.UnknownRules); err != nil {
@@ -105,48 +104,36 @@ func New(bundle fs.FS, data Data, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	maps.Copy(document, opts.UserData)
-	return e, e.prepare(modules, document, func(user bool) (*ast.Compiler, error) { return newCompiler(bundle, user) })
+	return e, e.prepare(document, func(user bool) (*ast.Compiler, error) { return newCompiler(bundle, user) })
 }
 
 func newEngine(opts Options) *Engine {
-	return &Engine{ready: &compiled{}, version: ast.RegoV1, rules: map[string]Rule{}, own: map[string]bool{}, severities: opts.Severities, timeout: cmp.Or(opts.Timeout, defaultTimeout), print: opts.Print}
+	return &Engine{book: &rulebook{}, ready: &compiled{}, modules: map[string]*ast.Module{}, version: ast.RegoV1, rules: map[string]Rule{}, own: map[string]bool{}, severities: opts.Severities, timeout: cmp.Or(opts.Timeout, defaultTimeout), print: opts.Print}
 }
 
-// defaults parses the default rules, side by side: this is a third of what an engine costs.
-func (e *Engine) defaults(bundle fs.FS) (map[string]*ast.Module, error) {
-	var paths []string
-	err := fs.WalkDir(bundle, reserved, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".rego") && !isTest(path) {
-			paths = append(paths, path)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
+// learn takes in the default rules, as far as they have to be known before there is an input.
+func (e *Engine) learn(bundle fs.FS) (err error) {
+	e.bundle = bundle
+	if e.book, err = readRules(bundle); err != nil {
+		return e.explain(err, "default policies")
 	}
-	parsed, faults := make([]*ast.Module, len(paths)), make([]error, len(paths))
-	var wait sync.WaitGroup
-	for i, path := range paths {
-		wait.Go(func() {
-			var text []byte
-			if text, faults[i] = fs.ReadFile(bundle, path); faults[i] == nil {
-				parsed[i], faults[i] = parse(path, string(text), ast.RegoV1)
-			}
-		})
-	}
-	wait.Wait()
-	modules := map[string]*ast.Module{}
-	for i, path := range paths {
-		if faults[i] != nil {
-			return nil, faults[i]
-		}
-		modules[path] = parsed[i]
-		if err := e.describe(parsed[i]); err != nil {
-			return nil, err
+	for _, f := range e.book.files {
+		for _, r := range f.Rules {
+			e.rules[r.ID], e.own[r.ID] = r, true
 		}
 	}
-	for id := range e.rules {
-		e.own[id] = true
+	return nil
+}
+
+// whole are all modules as they were written, those of the default rules among them.
+func (e *Engine) whole() (map[string]*ast.Module, error) {
+	modules := maps.Clone(e.modules)
+	for _, f := range e.book.files {
+		m, err := parse(f.Path, f.text, ast.RegoV1)
+		if err != nil {
+			return nil, e.explain(err, "default policies")
+		}
+		modules[f.Path] = m
 	}
 	return modules, nil
 }
@@ -189,15 +176,15 @@ func isTest(path string) bool { return strings.HasSuffix(path, "_test.rego") }
 var ruleID = regexp.MustCompile(`^[A-Z][A-Z0-9_-]{1,31}$`)
 
 // describe takes in what the rules of a module say of themselves.
-func (e *Engine) describe(m *ast.Module) error {
+func (e *Engine) describe(m *ast.Module) (rules []Rule, err error) {
 	for _, a := range m.Annotations {
 		if a.Custom["id"] == nil {
 			continue
 		}
 		text := func(key string) string { s, _ := a.Custom[key].(string); return s }
 		r := Rule{ID: text("id"), Title: a.Title, Description: a.Description, Severity: cmp.Or(text("severity"), Error), Fix: text("fix")}
-		fault := func(hint, format string, args ...any) error {
-			return problem.New(problem.Usage, position(a.Location), hint, format, args...)
+		fault := func(hint, format string, args ...any) ([]Rule, error) {
+			return nil, problem.New(problem.Usage, position(a.Location), hint, format, args...)
 		}
 		if !ruleID.MatchString(r.ID) {
 			return fault("write something like CORP001", "rule id %q is not of capital letters and digits", r.ID)
@@ -208,9 +195,9 @@ func (e *Engine) describe(m *ast.Module) error {
 		if !slices.Contains(levels, r.Severity) {
 			return fault("write one of "+strings.Join(levels, ", "), "severity %q of rule %s is not known", r.Severity, r.ID)
 		}
-		e.rules[r.ID] = r
+		e.rules[r.ID], rules = r, append(rules, r)
 	}
-	return nil
+	return rules, nil
 }
 
 // levels are the severities, the gravest first.

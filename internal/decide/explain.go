@@ -71,8 +71,12 @@ type Stop struct {
 
 // Explain evaluates one rule on in and says which of its expressions held.
 func (e *Engine) Explain(ctx context.Context, in Input, id string) (Explanation, error) {
+	modules, err := e.whole()
+	if err != nil {
+		return Explanation{}, err
+	}
 	rule, ok := e.rules[id]
-	sets, places := e.written(id)
+	sets, places := e.written(modules, id)
 	if !ok && len(sets) > 0 {
 		rule.ID = id
 	} else if !ok {
@@ -151,10 +155,10 @@ type spot struct {
 
 // written finds the rules that report as id: by their METADATA, by a text in their head, or by their set; and the sets
 // that have to be asked for them to be evaluated.
-func (e *Engine) written(id string) (sets []set, places map[spot]*ast.Rule) {
+func (e *Engine) written(modules map[string]*ast.Module, id string) (sets []set, places map[spot]*ast.Rule) {
 	places = map[spot]*ast.Rule{}
 	asked := map[string]bool{}
-	for _, m := range e.modules {
+	for _, m := range modules {
 		for _, r := range m.Rules {
 			i := slices.IndexFunc(e.sets, func(s set) bool { return s.ref.Equal(m.Package.Path.Extend(r.Head.Ref())) })
 			own := cmp.Or(headID(r), metadataID(r))

@@ -34,7 +34,11 @@ func TestReads(t *testing.T) {
 	if engine(t, Data{}, Options{}).Reads("packages") {
 		t.Error("without policies of the user's: true")
 	}
-	for _, m := range engine(t, Data{}, Options{}).modules {
+	modules, err := engine(t, Data{}, Options{}).whole()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range modules {
 		ast.WalkRefs(m, func(ref ast.Ref) bool {
 			if ref.HasPrefix(ast.InputRootRef) && reaches(ref[1:], []string{"packages"}) {
 				t.Errorf("%s: a default rule reads packages, which are not there", position(ref[0].Location))

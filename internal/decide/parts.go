@@ -32,14 +32,17 @@ type part struct {
 
 // prepare compiles the user's policies, and gets the default rules ready to be. OPA cannot be told to stop; what the
 // user's policies keep busy is left behind, since the process ends with the error.
-func (e *Engine) prepare(modules map[string]*ast.Module, document map[string]any, compiler func(user bool) (*ast.Compiler, error)) error {
-	e.modules, e.compiler = modules, compiler
+func (e *Engine) prepare(document map[string]any, compiler func(user bool) (*ast.Compiler, error)) error {
+	e.compiler = compiler
 	e.store = inmem.NewFromObjectWithOpts(document, inmem.OptRoundTripOnWrite(false))
-	e.book = newRulebook(modules, document)
+	e.book.document = document
 	if len(e.user) == 0 {
 		return nil
 	}
-	mine := e.ofUser(modules)
+	mine, err := e.ofUser()
+	if err != nil {
+		return err
+	}
 	done := make(chan error, 1)
 	go func() { done <- e.compile(&mine, document) }()
 	limit := time.NewTimer(compileTime)
@@ -66,14 +69,18 @@ func (e *Engine) defaultParts(input ast.Value) ([]part, error) {
 	e.ready.Lock()
 	defer e.ready.Unlock()
 	missing := false
-	for r := range needed {
-		missing = missing || e.ready.rules[r] == nil
+	for c := range needed {
+		missing = missing || !e.ready.clauses[c]
 	}
 	if !missing {
 		return e.ready.parts, nil
 	}
-	maps.Copy(needed, e.ready.rules)
-	parts := e.divide(e.book.keep(needed), min(runtime.GOMAXPROCS(0), 4))
+	maps.Copy(needed, e.ready.clauses)
+	modules, err := e.book.parse(needed)
+	if err != nil {
+		return nil, e.explain(err, "default policies")
+	}
+	parts := e.divide(modules, min(runtime.GOMAXPROCS(0), 4))
 	faults := make([]error, len(parts))
 	var wait sync.WaitGroup
 	for i := range parts {
@@ -83,7 +90,7 @@ func (e *Engine) defaultParts(input ast.Value) ([]part, error) {
 	if err := cmp.Or(faults...); err != nil {
 		return nil, err
 	}
-	e.ready.rules, e.ready.parts = needed, parts
+	e.ready.clauses, e.ready.parts = needed, parts
 	return parts, nil
 }
 
@@ -170,20 +177,34 @@ func (e *Engine) divide(modules map[string]*ast.Module, n int) []part {
 }
 
 // ofUser is the user's policies, with all that they refer to.
-func (e *Engine) ofUser(modules map[string]*ast.Module) part {
+func (e *Engine) ofUser() (part, error) {
 	mine := part{user: true, modules: map[string]*ast.Module{}}
 	for _, s := range e.sets {
 		if s.user {
 			mine.sets = append(mine.sets, s)
 		}
 	}
-	packages := byNamespace(modules)
-	for key := range modules {
-		if isUser(key) {
-			take(mine.modules, modules, packages, key)
+	modules := e.modules
+	for _, m := range e.modules {
+		ours := false
+		ast.WalkRefs(m, func(ref ast.Ref) bool {
+			path := append(ground(ref), reserved)
+			ours = ours || ref.HasPrefix(ast.DefaultRootRef) && path[0] == reserved
+			return ours
+		})
+		if ours {
+			var err error
+			if modules, err = e.whole(); err != nil {
+				return mine, err
+			}
+			break
 		}
 	}
-	return mine
+	packages := byNamespace(modules)
+	for key := range e.modules {
+		take(mine.modules, modules, packages, key)
+	}
+	return mine, nil
 }
 
 // byNamespace are the keys of modules.
@@ -223,9 +244,9 @@ func take(part, modules map[string]*ast.Module, packages map[string][]string, ke
 	})
 }
 
-// compiled are default rules that were compiled, and the parts that hold them.
+// compiled are clauses that were compiled, and the parts that hold them.
 type compiled struct {
 	sync.Mutex
-	rules map[*ast.Rule]*clause
-	parts []part
+	clauses map[*clause]bool
+	parts   []part
 }

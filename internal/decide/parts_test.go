@@ -21,7 +21,11 @@ func TestDivide(t *testing.T) {
 		for _, s := range e.sets {
 			want = append(want, s.ref.String())
 		}
-		parts := e.divide(e.modules, n)
+		modules, err := e.book.parse(e.book.needed(e.sets, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := e.divide(modules, n)
 		if len(parts) > n {
 			t.Errorf("%d parts, want %d", len(parts), n)
 		}

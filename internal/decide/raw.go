@@ -13,21 +13,20 @@ import (
 // rules, and without the schema. v0 reads the language as it was before OPA 1.0. Errors are as New's.
 func NewRaw(p Policies, v0 bool, opts Options) (*Engine, error) {
 	e := newEngine(opts)
-	modules := map[string]*ast.Module{}
 	if v0 {
 		e.version = ast.RegoV0
 	}
-	if err := e.adopt(p.Modules, modules); err != nil {
+	if err := e.adopt(p.Modules); err != nil {
 		return nil, err
 	}
-	if err := e.gather(modules); err != nil {
+	if err := e.gather(); err != nil {
 		return nil, err
 	}
 	opts.UserOnly = true
 	if err := e.choose(opts); err != nil {
 		return nil, err
 	}
-	return e, e.prepare(modules, p.Data, func(bool) (*ast.Compiler, error) {
+	return e, e.prepare(p.Data, func(bool) (*ast.Compiler, error) {
 		return ast.NewCompiler().WithCapabilities(capabilities()).WithDefaultRegoVersion(e.version), nil
 	})
 }

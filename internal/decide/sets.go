@@ -106,9 +106,9 @@ func contributes(m *ast.Module, user bool) ([]set, error) {
 	return out, nil
 }
 
-// adopt parses the policies of the user's into modules, and refuses those that would change the default rules, and
+// adopt parses the policies of the user's, and refuses those that would change the default rules, and
 // those that nobody would ever ask.
-func (e *Engine) adopt(user []Module, modules map[string]*ast.Module) error {
+func (e *Engine) adopt(user []Module) error {
 	for i, m := range user {
 		if isTest(m.Path) {
 			continue
@@ -121,10 +121,10 @@ func (e *Engine) adopt(user []Module, modules map[string]*ast.Module) error {
 		if err := foreign(module); err != nil {
 			return err
 		}
-		if err := e.describe(module); err != nil {
+		if _, err := e.describe(module); err != nil {
 			return err
 		}
-		modules[fmt.Sprintf("%s%d/%s", userPrefix, i, m.Path)] = module // two files of one path are two modules
+		e.modules[fmt.Sprintf("%s%d/%s", userPrefix, i, m.Path)] = module // two files of one path are two modules
 	}
 	return nil
 }
@@ -138,11 +138,13 @@ func foreign(m *ast.Module) error {
 }
 
 // gather finds the sets of all modules.
-func (e *Engine) gather(modules map[string]*ast.Module) error {
+func (e *Engine) gather() error {
 	all := map[string]set{}
-	for _, key := range slices.Sorted(maps.Keys(modules)) {
-		m := modules[key]
-		found, err := contributes(m, isUser(key))
+	for _, s := range e.book.sets() {
+		all[s.ref.String()] = s
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.modules)) {
+		found, err := contributes(e.modules[key], true)
 		if err != nil {
 			return err
 		}

@@ -84,9 +84,12 @@ func Test(ctx context.Context, bundle fs.FS, p Policies, opts TestOptions) (Test
 		compiler = compiler.WithDefaultRegoVersion(ast.RegoV0)
 	}
 	if !opts.Raw {
-		var err error
-		if modules, err = e.defaults(bundle); err != nil {
-			return TestReport{}, e.explain(err, "default policies")
+		err := e.learn(bundle)
+		if err == nil {
+			modules, err = e.whole()
+		}
+		if err != nil {
+			return TestReport{}, err
 		}
 		if compiler, err = newCompiler(bundle, true); err != nil {
 			return TestReport{}, e.explain(err, "default policies")
