@@ -191,11 +191,11 @@ func (s scope) resolve(ref ast.Ref) (root string, path []string) {
 	return "", nil
 }
 
-// read finds the conditions of a clause. What has another way to hold (else, default) has none, nor has an object that is
-// made of parts.
+// read finds the conditions of a clause. What has another way to hold (else) has none, nor has an object that is made of
+// parts.
 func (s scope) read() {
 	r := s.rule
-	if r.Default || r.Else != nil || len(r.Head.Ref()) > 1 {
+	if r.Else != nil || len(r.Head.Ref()) > 1 {
 		return
 	}
 	s.locals = locals(r)
@@ -204,7 +204,7 @@ func (s scope) read() {
 		s.strict(&s.clause.Needs, t)
 	}
 	s.clause.Needs = distinctConditions(s.clause.Needs)
-	if r.Head.Value == nil || len(r.Head.Args) > 0 {
+	if r.Head.Value == nil {
 		return
 	}
 	switch v := r.Head.Value.Value.(type) {

@@ -97,9 +97,17 @@ func TestStaleIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var files []*ruleFile // with a new file that nothing is known of
+	if err := json.Unmarshal(index, &files); err != nil {
+		t.Fatal(err)
+	}
+	longer, err := json.Marshal(append(files, &ruleFile{Path: "goproxy/new/new.rego"}))
+	if err != nil {
+		t.Fatal(err)
+	}
 	texts["goproxy/mod/mod.rego"] = strings.Replace(texts["goproxy/mod/mod.rego"], `"is excluded"`, `"is not to be used"`, 1)
 	texts["goproxy/new/new.rego"] = "package goproxy.new\n\n# METADATA\n# title: New\n# custom:\n#   id: NEW001\nfinding contains {\"id\": \"NEW001\", \"msg\": \"found\", \"subject\": input.scope}\n"
-	for name, index := range map[string][]byte{"stale": index, "broken": index[:100], "empty": []byte("[]"), "none": nil} {
+	for name, index := range map[string][]byte{"stale": index, "as long": longer, "broken": index[:100], "empty": []byte("[]"), "none": nil} {
 		bundle := fstest.MapFS{}
 		for path, text := range texts {
 			bundle[path] = &fstest.MapFile{Data: []byte(text)}

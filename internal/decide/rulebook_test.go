@@ -32,6 +32,7 @@ func both(t *testing.T, whole, needed *Engine, input any) int {
 	if _, err := whole.defaultParts(nil); err != nil {
 		t.Fatal(err)
 	}
+	before := maps.Clone(needed.ready.clauses)
 	want, wantErr := whole.eval(t.Context(), value, groups)
 	got, err := needed.eval(t.Context(), value, groups)
 	if wantErr != nil || err != nil {
@@ -40,6 +41,11 @@ func both(t *testing.T, whole, needed *Engine, input any) int {
 	if diff := cmp.Diff(want, got); diff != "" {
 		text, _ := json.Marshal(input)
 		t.Errorf("%s\n(-all rules +those that are needed):\n%s", text, diff)
+	}
+	for c := range before {
+		if !needed.ready.clauses[c] {
+			t.Errorf("%s was compiled, and is not there any more", c.Name)
+		}
 	}
 	return len(whole.ready.clauses) - len(needed.ready.clauses)
 }
@@ -52,6 +58,9 @@ func TestNeeded(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, d := range data {
 		whole := engine(t, d, Options{})
+		parts := engine(t, d, Options{})
+		both(t, whole, parts, Input{Go: ill().Go})
+		both(t, whole, parts, Input{Entries: ill().Entries})
 		for n, in := range []Input{well(), ill()} {
 			in.Schema = Schema
 			text, err := json.Marshal(in)
