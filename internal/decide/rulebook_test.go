@@ -67,7 +67,7 @@ func TestNeeded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i := range 12 {
+			for i := range 8 {
 				var v map[string]any
 				if err := json.Unmarshal(text, &v); err != nil {
 					t.Fatal(err)
