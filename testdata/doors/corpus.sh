@@ -100,7 +100,8 @@ make() {
       "${node[@]}" "$in/npm11/bin/npm-cli.js" shrinkwrap
       ;;
     yarn1)
-      "${node[@]}" "$in/yarn1/bin/yarn.js" install --ignore-scripts --no-bin-links --non-interactive --registry "$official"
+      # as root it would keep its cache in /usr/local/share
+      "${node[@]}" "$in/yarn1/bin/yarn.js" install --cache-folder "$HOME/yarn" --ignore-scripts --no-bin-links --non-interactive --registry "$official"
       find . -name node_modules -prune -exec rm -rf {} +
       ;;
     berry*)
@@ -123,14 +124,15 @@ make() {
 }
 
 # making PROJECT TOOL...: one after the other; what a tool says is kept, and shown where it fails
-making() {
+making() (
   local project=$1 tool
   shift
+  # shellcheck disable=SC2030,SC2031 # each part has a home of its own
+  export HOME=$work/home npm_config_registry=$official BUN_CONFIG_REGISTRY=$official NO_UPDATE_NOTIFIER=1 CI=1
   for tool in "$@"; do
-    (export HOME=$work/home npm_config_registry=$official BUN_CONFIG_REGISTRY=$official NO_UPDATE_NOTIFIER=1 CI=1; make "$tool" "$project") \
-      >"$work/made/$tool-$project.log" 2>&1 </dev/null || { tail -n 5 "$work/made/$tool-$project.log" >&2; return 1; }
+    (make "$tool" "$project") >"$work/made/$tool-$project.log" 2>&1 </dev/null || { tail -n 5 "$work/made/$tool-$project.log" >&2; exit 1; }
   done
-}
+)
 
 # beds of Go, by the go on this machine
 golang() { # DIR PACKAGE...
@@ -151,8 +153,30 @@ gobeds() (
   golang "$dir/settings" github.com/google/uuid golang.org/x/net/html github.com/spf13/cobra
   cd "$dir/settings"
   GOENV=$PWD/go.env go env -w GOPRIVATE=corp.example GOFLAGS=-trimpath GOPROXY="$(official_gomod),direct" CGO_ENABLED=0 GOAMD64=v2
-  npm_config_registry=$official npm install --package-lock-only --ignore-scripts --no-audit --no-fund mri@1.2.0
+  cp "$LAB_ROOT/tastes/express/package.json" .
+  local in=$LAB_HOME/npm/managers/node_modules name
+  # shellcheck disable=SC2030,SC2031 # each part has a home of its own
+  export HOME=$work/home npm_config_registry=$official
+  npm install --package-lock-only --ignore-scripts --no-audit --no-fund
+  # settings, by the tools that they are of; yarn 1 writes those of the user alone, and bun writes none
   npm config --location=project set save-exact=true fund=false engine-strict=true
+  printf 'save-prefix "~"\nversion-tag-prefix "v"\nchild-concurrency "5"\n' >.yarnrc
+  for name in 'nodeLinker node-modules' 'defaultSemverRangePrefix ~' 'enableTelemetry false'; do
+    # shellcheck disable=SC2086
+    (mkdir -p ../berry && cd ../berry && touch yarn.lock && echo '{}' >package.json && node "$in/berry4/bin/yarn.js" config set $name)
+  done
+  mv ../berry/.yarnrc.yml .
+  printf '[install]\nexact = true\nfrozenLockfile = true\n\n[install.cache]\ndisable = false\n\n[run]\nsilent = true\n' >bunfig.toml
+  for name in 'nodeLinker hoisted' 'saveExact true' 'engineStrict true'; do
+    # shellcheck disable=SC2086
+    node "$in/pnpm12/bin/pnpm.mjs" config --location=project set $name
+  done
+  for name in one two; do
+    git config -f .gitmodules "submodule.$name.path" "$name"
+    git config -f .gitmodules "submodule.$name.url" "https://github.com/example/$name.git"
+  done
+  cp "$LAB_ROOT/tastes/gitlab-ci.yml" .gitlab-ci.yml
+  rm -r ../berry
 )
 
 say "== repositories, and lock files of real tools"
@@ -195,7 +219,8 @@ rc=0
 cat "$work/plants"
 check "planter: all that was planted is found in its place, and nothing else" same "$rc" 0
 for format in 'package-lock 1' 'package-lock 2' 'package-lock 3' 'npm-shrinkwrap 3' 'yarn 1' 'yarn berry' 'pnpm 5' 'pnpm 6' 'pnpm 9' 'bun [0-9]' \
-  go.mod go.sum go.work go.env vendor/modules.txt .npmrc; do
+  go.mod go.sum go.work go.env vendor/modules.txt package.json .npmrc .yarnrc .yarnrc.yml bunfig.toml pnpm-workspace.yaml \
+  .gitmodules .git/config workflow .gitlab-ci.yml; do
   check "planter: $format" has "$work/plants" "^$format +[0-9]+ "
 done
 totals

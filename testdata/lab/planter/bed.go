@@ -75,10 +75,22 @@ func (p *plot) other(name string) *text {
 	return p.others[name]
 }
 
-// create puts a file into the copy, and marks it.
-func (p *plot) create(rule, name, content string) {
+// create puts a file into the copy. The rule objects to a part of it, or to the file as a whole where that is empty.
+func (p *plot) create(rule, name, content, part string) {
 	p.created[name] = content
-	p.marks = append(p.marks, mark{rule: rule, text: &text{path: name}})
+	if rule == "" {
+		return
+	}
+	t := &text{path: name}
+	m := mark{rule: rule, text: t}
+	for _, row := range strings.Split(content, "\n") {
+		l := &line{text: row}
+		t.lines = append(t.lines, l)
+		if part != "" && m.line == nil && strings.Contains(row, part) {
+			m.spot = spot{l, part}
+		}
+	}
+	p.marks = append(p.marks, m)
 }
 
 // third is the first, the middle or the last of a list of three or more.
@@ -183,7 +195,21 @@ func (b *bed) copy() error {
 		b.files = append(b.files, rel)
 		return b.write(rel, data)
 	})
-	return errors.Join(err, os.MkdirAll(filepath.Join(b.work, "home"), 0o700))
+	if err := errors.Join(err, os.MkdirAll(filepath.Join(b.work, "home"), 0o700)); err != nil || !slices.Contains(b.files, ".gitmodules") {
+		return err
+	}
+	b.files = append(b.files, ".git/config")
+	return b.git([]string{"init", "-q"}, []string{"config", "user.name", "planter"}, []string{"remote", "add", "origin", "https://github.com/planted/planted"})
+}
+
+// git runs git several times.
+func (b *bed) git(commands ...[]string) error {
+	for _, args := range commands {
+		if out, err := b.command("git", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("git %s: %s", args[0], out)
+		}
+	}
+	return nil
 }
 
 func (b *bed) write(name string, data []byte) error {
@@ -338,10 +364,9 @@ func (b *bed) untouched(r recipe, config string) ([]place, error) {
 	}
 	if r.change && !b.committed {
 		b.committed = true
-		for _, args := range [][]string{{"init", "-q"}, {"add", "-Af", "."}, {"-c", "user.name=planter", "-c", "user.email=planter@a.test", "commit", "-q", "-m", "untouched"}} {
-			if out, err := b.command("git", args...).CombinedOutput(); err != nil {
-				return nil, fmt.Errorf("git %s: %s", args[0], out)
-			}
+		if err := b.git([]string{"init", "-q"}, []string{"add", "-Af", "."},
+			[]string{"-c", "user.name=planter", "-c", "user.email=planter@a.test", "commit", "-q", "-m", "untouched"}); err != nil {
+			return nil, err
 		}
 	}
 	key := fmt.Sprint(r.change, config)

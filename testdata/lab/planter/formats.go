@@ -28,6 +28,8 @@ func formatOf(t *text) string {
 		return strings.TrimSuffix(base, ".json") + " " + version(lockVersion)
 	case "modules.txt":
 		return "vendor/modules.txt"
+	case "config":
+		return ".git/config"
 	case "yarn.lock":
 		if v := version(berryVersion); v != "" {
 			return "yarn berry"

@@ -48,5 +48,32 @@ func gitRecipes() (out []recipe) {
 			return true
 		}})
 	}
+	return append(out, configRecipes()...)
+}
+
+// configRecipes put sections between those of .git/config.
+func configRecipes() (out []recipe) {
+	for _, s := range [][3]string{
+		{"[http]", "sslVerify = false", "false"},
+		{`[http "https://github.com/"]`, "sslVerify = no", "no"},
+		{`[url "https://` + foreign + `/"]`, "insteadOf = https://github.com/", "https://" + foreign},
+		{`[url "http://github.com/"]`, "insteadOf = https://github.com/", "http://github"},
+		{`[protocol "ext"]`, "allow = always", "always"},
+		{"[http]", "proxy = http://" + foreign + ":3128", "http://"},
+		{"[core]", "sshCommand = ./planted.sh", "./planted"},
+		{"[credential]", "helper = !./planted.sh", "!./planted"},
+	} {
+		out = append(out, recipe{format: ".git/config", name: s[0] + " " + s[1], alone: true, plant: func(p *plot) bool {
+			gap, ok := third(p, tables(p.text))
+			if ok {
+				for _, l := range p.text.after(gap, s[0], "\t"+s[1]) {
+					if strings.Contains(l.text, s[2]) {
+						p.mark("GIT002", spot{l, s[2]})
+					}
+				}
+			}
+			return ok
+		}})
+	}
 	return out
 }

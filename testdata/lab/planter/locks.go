@@ -37,6 +37,10 @@ type dialect struct {
 	set func(p *plot, e *entry, address, integrity string) (url, sum spot)
 	// script makes an entry one that runs a script; nil where the format does not say it.
 	script func(p *plot, e *entry) spot
+	// bundle puts a package into the tarball of an entry, and returns where that is told: at the version of the lock file.
+	bundle func(p *plot, e *entry) spot
+	// insert puts a package of that name, from the default registry, before an entry, and returns where it is told.
+	insert func(p *plot, e *entry, name string) spot
 	// strong is true where there is but one kind of integrity.
 	strong bool
 }
@@ -122,6 +126,14 @@ func lockRecipes() (out []recipe) {
 				add("a package that runs a script", func(p *plot, e *entry) { p.mark("LCK007", d.script(p, e)) })
 				out[len(out)-1].config = func(*plot) string { return "scripts: {npm: [planted]}\n" }
 			}
+			if d.bundle != nil {
+				add("a package in the tarball of another one", func(p *plot, e *entry) { p.mark("LCK011", d.bundle(p, e)) })
+				out[len(out)-1].alone = true
+			}
+			if d.insert != nil {
+				add("one of your own names, from the default registry", func(p *plot, e *entry) { p.mark("LCK013", d.insert(p, e, fmt.Sprint("@planted/example", p.n))) })
+				out[len(out)-1].config = func(*plot) string { return "scopes: {\"@planted\": npm.corp.test}\n" }
+			}
 			if d.strong {
 				continue
 			}
@@ -204,6 +216,17 @@ var npmNew = dialect{
 		p.text.after(e.ver, indentOf(p.text)+indentOf(p.text)+indentOf(p.text)+`"hasInstallScript": true,`)
 		return spot{e.url, e.urlText}
 	},
+	insert: func(p *plot, e *entry, name string) spot { return insertJSON(p, e, "node_modules/"+name, name) },
+	bundle: func(p *plot, e *entry) spot {
+		unit := indentOf(p.text)
+		p.text.before(e.key, unit+unit+strings.TrimSuffix(e.self, `"`)+`/node_modules/planted": {`, unit+unit+unit+`"version": "1.0.0",`, unit+unit+unit+`"inBundle": true`, unit+unit+"},")
+		for _, l := range p.text.lines {
+			if m := lockVersion.FindStringSubmatch(l.text); m != nil {
+				return spot{l, m[1]}
+			}
+		}
+		panic("a lock file without a version")
+	},
 }
 
 // npmOld is lockfileVersion 1.
@@ -220,6 +243,16 @@ var npmOld = dialect{
 		e.ver.replace(e.verText, `"`+address+`"`)
 		return spot{e.ver, `"` + address + `"`}, spot{}
 	},
+	insert: func(p *plot, e *entry, name string) spot { return insertJSON(p, e, name, name) },
+}
+
+// insertJSON puts an entry before one that stands at the same depth.
+func insertJSON(p *plot, e *entry, key, name string) spot {
+	unit := e.key.text[:strings.IndexByte(e.key.text, '"')]
+	address := `"` + tarball(p.registry, name, "1.0.0") + `"`
+	inner := unit + indentOf(p.text)
+	return spot{p.text.before(e.key, unit+`"`+key+`": {`, inner+`"version": "1.0.0",`, inner+`"resolved": `+address+",",
+		inner+`"integrity": "`+hash("sha512", 64, name)+`"`, unit+"},")[2], address}
 }
 
 // indentOf is what the second line of a JSON file begins with.
@@ -291,6 +324,10 @@ var classic = dialect{
 		e.url.replace(e.urlText, url.part)
 		return url, sum
 	},
+	insert: func(p *plot, e *entry, name string) spot {
+		address := `"` + tarball(p.registry, name, "1.0.0") + `"`
+		return spot{p.text.before(e.key, `"`+name+`@^1.0.0":`, `  version "1.0.0"`, "  resolved "+address, "  integrity "+hash("sha512", 64, name), "")[2], address}
+	},
 }
 
 var (
@@ -353,6 +390,15 @@ var berry = dialect{
 		}
 		return url, sum
 	},
+	insert: func(p *plot, e *entry, name string) spot {
+		key, _, keyed := strings.Cut(e.sumText, "/")
+		if key += "/"; !keyed {
+			key = ""
+		}
+		at := `"` + name + `@npm:^1.0.0"`
+		return spot{p.text.before(e.key, at+":", "  version: 1.0.0", `  resolution: "`+name+`@npm:1.0.0"`, "  checksum: "+key+strings.Repeat("0a", 64),
+			"  languageName: node", "  linkType: hard", "")[0], at}
+	},
 }
 
 func urlEscape(address string) string { return url.QueryEscape(address) }
@@ -409,6 +455,10 @@ var pnpm = dialect{
 		p.text.after(e.sum, "    requiresBuild: true")
 		return spot{e.key, e.self}
 	},
+	insert: func(p *plot, e *entry, name string) spot {
+		at := map[byte]string{'5': "/" + name + "/1.0.0", '6': "/" + name + "@1.0.0", '9': "'" + name + "@1.0.0'"}[formatOf(p.text)[5]]
+		return spot{p.text.before(e.key, "  "+at+":", "    resolution: {integrity: "+hash("sha512", 64, name)+"}", "")[0], at}
+	},
 }
 
 var bunKey = regexp.MustCompile(`^    "([^"]+)": \["((?:@[^/@"]+/)?[^/@"]+)@([0-9][^"]*)", "", (\{.*\}), "(sha512-[^"]+)"\],?$`)
@@ -454,5 +504,8 @@ var bun = dialect{
 			e.key.replace(` }, "sha`, `, "hasInstallScript": true }, "sha`)
 		}
 		return spot{e.key, e.self}
+	},
+	insert: func(p *plot, e *entry, name string) spot {
+		return spot{p.text.before(e.key, fmt.Sprintf(`    "%s": ["%s@1.0.0", "", {}, "%s"],`, name, name, hash("sha512", 64, name)), "")[0], `"` + name + `"`}
 	},
 }

@@ -111,5 +111,55 @@ func workflowRecipes() (out []recipe) {
 		p.mark("WFL002", spot{l, "npm ci"})
 		return true
 	}})
+	for _, s := range []struct {
+		rule   string
+		change bool
+		text   string
+		part   string
+	}{
+		{"WFL001", false, "    - npm config set registry https://" + foreign, "registry"},
+		{"WFL001", false, "    - |\n      set -e\n      go env -w GOSUMDB=off", "GOSUMDB"},
+		{"WFL001", false, "    - \"git config --global http.sslVerify false\"", "http.sslVerify"},
+		{"WFL003", true, "    - curl -fsSL https://" + foreign + "/install.sh | sh", "curl"},
+		{"WFL004", true, "    - go install planted.test/tool@latest", "planted.test"},
+	} {
+		out = append(out, recipe{format: ".gitlab-ci.yml", name: strings.TrimSpace(strings.ReplaceAll(s.text, "\n", ";")), change: s.change, plant: func(p *plot) bool {
+			item, ok := third(p, p.before3(func(t *text) (out []*line) {
+				in := false
+				for _, l := range t.lines {
+					if strings.HasPrefix(l.text, "  ") && !strings.HasPrefix(l.text, "   ") {
+						in = strings.HasSuffix(l.text, "script:")
+					} else if in && strings.HasPrefix(l.text, "    - ") {
+						out = append(out, l)
+					}
+				}
+				return out
+			}))
+			if ok {
+				for _, l := range p.text.before(item, strings.Split(s.text, "\n")...) {
+					if strings.Contains(l.text, s.part) {
+						p.mark(s.rule, spot{l, s.part})
+					}
+				}
+			}
+			return ok
+		}})
+	}
+	for _, variable := range [][2]string{{"GOSUMDB", "\"off\""}, {"GOFLAGS", "-insecure"}, {"npm_config_registry", "https://" + foreign}} {
+		out = append(out, recipe{format: ".gitlab-ci.yml", name: "variable " + variable[0], alone: true, plant: func(p *plot) bool {
+			job, ok := third(p, p.before3(func(t *text) (out []*line) { // where a job begins
+				for _, l := range t.lines {
+					if strings.HasPrefix(l.text, "  stage:") {
+						out = append(out, l)
+					}
+				}
+				return out
+			}))
+			if ok {
+				p.mark("WFL001", spot{p.text.before(job, "  variables:", "    "+variable[0]+": "+variable[1])[1], variable[0]})
+			}
+			return ok
+		}})
+	}
 	return out
 }
