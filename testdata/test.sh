@@ -2,7 +2,7 @@
 # test.sh [quick|long|bench]: all tests. Takes Go, Node, npm and git; the real ones take a network, and hostile networks
 # and container builds take root (without it they say so and are left out).
 #   quick   without the real ones
-#   long    what takes long instead: a whole release by goreleaser, images for two platforms, golangci-lint
+#   long    what takes long instead: a whole release by goreleaser, images for two platforms, golangci-lint, all repositories
 #   bench   the benchmarks instead, the launcher's figures, and the policy gate beside its rivals
 set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -40,6 +40,7 @@ if [ "${1:-all}" = long ]; then
   part release bash testdata/doors/release.sh long
   part lint bash testdata/doors/lint.sh long
   part container bash testdata/doors/container.sh long
+  part corpus bash testdata/doors/corpus.sh long
 else
   part vet go vet ./... ./.github/release
   part test go test ./... ./.github/release
@@ -48,7 +49,7 @@ else
 fi
 if [ "${1:-all}" = all ]; then
   part lint bash testdata/doors/lint.sh
-  for door in real reports act launcher gitlab precommit release container; do
+  for door in real corpus reports act launcher gitlab precommit release container; do
     part "$door" bash "testdata/doors/$door.sh" "$binary"
   done
   part network bash testdata/lab/network.sh "$binary"

@@ -216,6 +216,8 @@ func manifestRecipes() (out []recipe) {
 	for _, manager := range []string{"pnpm@latest", "yarn@^4", "npm@https://" + foreign + "/npm.tgz", "pnpm@9.0.0+sha1.0123456789012345678901234567890123456789"} {
 		add("packageManager "+manager, true, func(p *plot) bool {
 			l, ok := third(p, members(p.text))
+			// one that stands aside, and of which nothing is locked, is nobody's root
+			ok = ok && (path.Dir(p.text.path) == "." || p.locked(any...))
 			if ok = ok && !strings.Contains(string(p.text.bytes()), `"packageManager"`); ok {
 				at := spot{p.member(l, "packageManager", `"`+manager+`"`), `"` + manager}
 				p.mark("NPM002", at)
