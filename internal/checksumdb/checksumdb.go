@@ -86,8 +86,9 @@ type Report struct {
 	// itself has no date.
 	Source string
 	Since  time.Time
-	// Asked is true where a source gave a head.
+	// Asked is true where a source gave a head; Heads is how many did that were compared.
 	Asked bool
+	Heads int
 	// Consistent is nil where no head was remembered.
 	Consistent *bool
 	// Lag is by how many records the heads of the sources lay behind the remembered one.
@@ -170,12 +171,16 @@ func Verify(ctx context.Context, lines []Line, o Options) (*Report, error) {
 	}
 	c := newClient(verifier, o)
 	c.load()
-	versions := c.sort(lines)
+	versions := c.attest(c.sort(lines))
 	if len(versions) > 0 || len(o.Sources) > 0 {
 		c.heads(ctx)
+	} else if c.attested.N > 0 { // all was proven by it, and nobody is asked for a newer one
+		c.use(c.attested.head)
 	}
 	if c.report.Fork == nil {
 		c.lookup(ctx, versions)
+	}
+	if c.report.Fork == nil {
 		c.prove(ctx, versions)
 		c.remember(versions)
 		for _, v := range versions {
@@ -185,9 +190,11 @@ func Verify(ctx context.Context, lines []Line, o Options) (*Report, error) {
 		}
 		c.report.nodes = c.nodes
 	}
-	for i := range c.report.Results {
-		if r := &c.report.Results[i]; r.Status == "" {
-			r.Status, r.Reason = Unverified, "the log shows different trees to different people"
+	if c.report.Fork != nil {
+		for i := range c.report.Results {
+			if r := &c.report.Results[i]; r.Status != Private && r.Status != Mismatch {
+				r.Status, r.Reason = Unverified, "the log shows different trees to different people"
+			}
 		}
 	}
 	return c.end(), nil

@@ -629,3 +629,117 @@ func TestSince(t *testing.T) {
 		t.Errorf("%v", r.Since)
 	}
 }
+
+// That the log does not have a version is believed only from one that relays it, and only where nobody is left who could
+// say otherwise.
+func TestAbsent(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 3000)
+	good := (&relay{log: l}).source("good")
+	refused := Source{"refused", func(context.Context, string) (int, []byte, error) { return 0, nil, errors.New("connection refused") }}
+	none := Source{"none", func(context.Context, string) (int, []byte, error) { return 404, nil, nil }}
+	evil := (&relay{log: l, twist: func(path string, status int, body []byte) (int, []byte, error) {
+		if strings.HasPrefix(path, "/lookup/") {
+			return 404, nil, nil
+		}
+		return status, body, nil
+	}}).source("evil")
+	for name, test := range map[string]struct {
+		sources []Source
+		lines   []Line
+		want    Status
+		reason  string
+	}{
+		"true":                  {[]Source{good}, sums(5000), Absent, "the log does not have this version"},
+		"a mirror without log":  {[]Source{none, good}, sums(5000), Absent, "the log does not have this version"},
+		"nobody relays it":      {[]Source{none}, sums(10), Unverified, "none answered 404, and it is not known to relay the log"},
+		"denied, told by other": {[]Source{evil, good}, sums(10), Verified, ""},
+		"denied, nobody else":   {[]Source{evil, refused}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
+	} {
+		r := verify(t, test.lines, Options{Key: l.VerifierKey(), Sources: test.sources})
+		if r.Count(test.want) != 2 || r.Results[0].Reason != test.reason || len(r.Lies) > 0 {
+			t.Errorf("%s: %v", name, r.Results)
+		}
+	}
+}
+
+// Who answers the first question with a page is asked no second one.
+func TestPagesEverywhere(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 3000)
+	portal := &relay{log: l, twist: func(string, int, []byte) (int, []byte, error) { return 200, []byte("<html>"), nil }}
+	r := verify(t, sums(1, 2, 3, 4, 5), Options{Key: l.VerifierKey(), Sources: []Source{portal.source("a"), portal.source("b")}})
+	if r.Count(Unverified) != 10 || r.Requests != 2 || r.Results[0].Reason != "b answered with something that is no head of a log" {
+		t.Errorf("%d requests, %v", r.Requests, r.Results)
+	}
+}
+
+// A proof file proves its lines whatever else is remembered, and its head has to be of the same log.
+func TestProofBesideTheStore(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 3000)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof := func(l *upstreamtest.SumLog, ids ...int) *Proof {
+		p, err := ParseProof("p", verify(t, sums(ids...), Options{Key: l.VerifierKey(), Sources: []Source{(&relay{log: l}).source("a")}}).Proof())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	old, s := proof(l.At(2000), 10, 1500), &relay{log: l}
+	o := Options{Key: l.VerifierKey(), Store: store, Sources: []Source{s.source("relay")}}
+	verify(t, sums(20), o)
+	grow(l, 4000)
+	recent := proof(l, 30, 3900)
+
+	with := func(p *Proof, sources []Source, ids ...int) *Report {
+		o := o
+		o.Proof, o.Sources = p, sources
+		return verify(t, sums(ids...), o)
+	}
+	for _, p := range []*Proof{old, recent} {
+		ids := []int{10, 20}
+		if p == recent {
+			ids = []int{3900, 20}
+		}
+		if r := with(p, nil, ids...); r.Count(Verified) != 4 || r.Source != "cache" || r.Requests > 0 {
+			t.Errorf("offline: %+v", r)
+		}
+	}
+	if r := with(recent, nil, 3900, 30); r.Count(Verified) != 4 || r.Source != "proof" || r.Tree.N != 4000 {
+		t.Errorf("offline, all in the proof: %+v", r)
+	}
+	if r := with(old, o.Sources, 10, 20, 40); r.Count(Verified) != 6 || r.Tree.N != 4000 || r.Consistent == nil || !*r.Consistent {
+		t.Errorf("%+v", r)
+	}
+	if r := with(old, o.Sources, 10, 20, 40); r.Count(Verified) != 6 || r.Requests != 1 {
+		t.Errorf("warm, %d requests: %+v", r.Requests, r.Notes)
+	}
+	forked := l.At(600)
+	forked.Add("evil.test/x", "v1.0.0", hash("evil"), hash("evil"))
+	grow(forked, 2500)
+	if r := with(proof(forked, 10), o.Sources, 10, 20); r.Fork == nil || r.Count(Verified) > 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Nothing is read or written through a link that lies where the store should.
+func TestLinkedStore(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 300)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := t.TempDir() + "/mine"
+	if err := errors.Join(os.WriteFile(target, []byte("mine"), 0o600), os.Symlink(target, store.Path())); err != nil {
+		t.Fatal(err)
+	}
+	r := verify(t, sums(3), Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}})
+	if data, _ := os.ReadFile(target); string(data) != "mine" || r.Count(Verified) != 2 || len(r.Notes) != 2 {
+		t.Errorf("%q %v", data, r.Notes)
+	}
+}

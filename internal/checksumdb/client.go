@@ -35,8 +35,9 @@ type client struct {
 	// preferred is the index of the source that is asked first.
 	preferred       atomic.Int32
 	requests, bytes atomic.Int64
-	// silent is how often in a row each source did not answer at all.
-	silent []atomic.Int32
+	asked           []standing // of Sources
+	// attested is what the proof file has.
+	attested attested
 
 	mu sync.Mutex // guards report.Lies and report.Notes while several ask
 	// ended is true when the report is the caller's: who answers later is not heard.
@@ -47,6 +48,18 @@ type record struct {
 	id   int64
 	text []byte
 }
+
+// standing is what is known of a source by its answers.
+type standing struct {
+	// silent is how often in a row it did not answer at all.
+	silent atomic.Int32
+	// relays is true once it gave something of this log: only then does it know what the log does not have.
+	relays atomic.Bool
+	// gone is why it is not asked any more; nil where it is.
+	gone atomic.Pointer[error]
+}
+
+func (s *standing) leave(why error) { s.gone.CompareAndSwap(nil, &why) }
 
 // head is a signed tree head that was verified.
 type head struct {
@@ -63,7 +76,7 @@ func newClient(v note.Verifier, o Options) *client {
 	}
 	o.Parallel, o.Heads = cmp.Or(o.Parallel, 32), max(o.Heads, 1)
 	c := &client{Options: o, verifier: v, nodes: nodes{}, kept: map[int64]bool{}, records: map[module.Version]record{}}
-	c.report.Name, c.silent = v.Name(), make([]atomic.Int32, len(o.Sources))
+	c.report.Name, c.asked = v.Name(), make([]standing, len(o.Sources))
 	return c
 }
 
@@ -85,42 +98,63 @@ func (c *client) lie(source, format string, args ...any) {
 
 var errOffline = errors.New("nobody was asked")
 
-// statusError is an answer that is no success.
+// statusError is an answer that is no success. doubt is why it is not to be believed; nil where it is.
 type statusError struct {
 	source string
 	status int
+	doubt  error
 }
 
-func (e *statusError) Error() string { return fmt.Sprintf("%s answered %d", e.source, e.status) }
+func (e *statusError) Error() string {
+	text := fmt.Sprintf("%s answered %d", e.source, e.status)
+	if e.doubt != nil {
+		text += ", and " + e.doubt.Error()
+	}
+	return text
+}
 
 // absent tells whether an error is the answer that there is no such thing.
-func absent(err error) bool {
-	s, ok := errors.AsType[*statusError](err)
-	return ok && (s.status == http.StatusNotFound || s.status == http.StatusGone)
+func absent(err error) bool { s := denied(err); return s != nil && s.doubt == nil }
+
+// denied is the answer that there is no such thing, whether it is to be believed or not; nil for another error.
+func denied(err error) *statusError {
+	if s, ok := errors.AsType[*statusError](err); ok && (s.status == http.StatusNotFound || s.status == http.StatusGone) {
+		return s
+	}
+	return nil
 }
 
-// ask gets a path from the source that answered last, else from the next ones. accept says what is wrong with an answer;
-// nil takes any. All sources are asked before there is an error, which is that of the last one that said no more than that
-// it has no such thing, else that of the last one.
-func (c *client) ask(ctx context.Context, path string, accept func(body []byte, source string) error) (err error) {
-	err = errOffline
+// ask gets a path from the source that answered last, else from the next ones. accept says what is wrong with an answer.
+// All sources are asked before there is an error. It is that there is no such thing (see absent) where one that relays the
+// log says so, and no other one could have said otherwise: nobody can prove that something is not in the log, and who
+// serves a forged module would rather deny its record than show it.
+func (c *client) ask(ctx context.Context, path string, accept func(body []byte, source string) error) error {
 	first := int(c.preferred.Load())
-	var missing error
+	err, doubt, missing := errOffline, error(nil), error(nil)
 	for i := range c.Sources {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		n := (first + i) % len(c.Sources)
-		e := c.askOne(ctx, n, path, accept)
-		if e == nil {
+		if err = c.askOne(ctx, n, path, accept); err == nil {
 			c.preferred.CompareAndSwap(int32(first), int32(n)) //nolint:gosec // a few sources
 			return nil
 		}
-		if err = e; absent(e) {
-			missing = e
+		switch {
+		case denied(err) == nil:
+			doubt = err
+		case c.asked[n].relays.Load():
+			missing = err
 		}
 	}
-	return cmp.Or(missing, err)
+	switch s := denied(err); {
+	case missing != nil && doubt != nil:
+		s = denied(missing)
+		return &statusError{s.source, s.status, fmt.Errorf("another source could not be asked: %w", doubt)}
+	case missing == nil && doubt == nil && s != nil:
+		return &statusError{s.source, s.status, errors.New("it is not known to relay the log")}
+	}
+	return cmp.Or(missing, doubt, err)
 }
 
 // givenUp is after how many questions without any answer nobody asks a source again.
@@ -128,23 +162,27 @@ const givenUp = 3
 
 func (c *client) askOne(ctx context.Context, n int, path string, accept func([]byte, string) error) error {
 	s := c.Sources[n]
-	if c.silent[n].Load() >= givenUp {
-		return fmt.Errorf("%s does not answer", s.Name)
+	if why := c.asked[n].gone.Load(); why != nil {
+		return *why
 	}
 	c.requests.Add(1)
 	status, body, err := s.Fetch(ctx, path)
 	c.bytes.Add(int64(len(body)))
 	switch {
 	case err != nil:
-		if ctx.Err() == nil {
-			c.silent[n].Add(1)
+		if ctx.Err() == nil && c.asked[n].silent.Add(1) >= givenUp {
+			c.asked[n].leave(err)
 		}
 		return err
 	case status != http.StatusOK:
-		return &statusError{s.Name, status}
+		return &statusError{source: s.Name, status: status}
 	}
-	c.silent[n].Store(0)
-	return accept(body, s.Name)
+	c.asked[n].silent.Store(0)
+	err = accept(body, s.Name)
+	if err == nil {
+		c.asked[n].relays.Store(true)
+	}
+	return err
 }
 
 // each calls do for all indexes below n, at most Parallel at once.

@@ -38,6 +38,9 @@ func (c *client) heads(ctx context.Context) {
 		c.use(c.remembered)
 	}
 	c.headFault = errOffline
+	if c.attested.N > 0 {
+		c.advance(ctx, c.attested.head)
+	}
 	if len(c.Sources) > 0 {
 		c.headFault = nil
 	}
@@ -50,7 +53,7 @@ func (c *client) heads(ctx context.Context) {
 			break
 		}
 	}
-	if seen > 0 && seen < c.Heads {
+	if c.report.Heads = seen; seen > 0 && seen < c.Heads {
 		c.note("heads of %d sources were to be compared, and %d gave one", c.Heads, seen)
 	}
 	if c.current.N == 0 && c.headFault == nil {
@@ -71,6 +74,8 @@ func (c *client) latest(ctx context.Context) iter.Seq[head] {
 			i   int
 			h   head
 			err error
+			// hopeless is true where nothing else is worth asking: what came is of no log, or nothing came for long.
+			hopeless bool
 		}
 		answers := make(chan answer, len(c.Sources))
 		next, waiting, first := 0, 0, true
@@ -79,11 +84,15 @@ func (c *client) latest(ctx context.Context) iter.Seq[head] {
 				i := next
 				next, waiting = next+1, waiting+1
 				go func() {
-					a := answer{i: i}
+					a, began := answer{i: i}, time.Now()
 					a.err = c.askOne(ctx, i, "/latest", func(body []byte, source string) (err error) {
 						a.h, err = c.open(body, source)
+						a.hopeless = err != nil
 						return err
 					})
+					if _, answered := errors.AsType[*statusError](a.err); a.err != nil && !answered && time.Since(began) >= patience {
+						a.hopeless = true
+					}
 					answers <- a
 				}()
 			}
@@ -98,7 +107,9 @@ func (c *client) latest(ctx context.Context) iter.Seq[head] {
 			case a := <-answers:
 				waiting--
 				if a.err != nil {
-					c.headFault = a.err
+					if c.headFault = a.err; a.hopeless || denied(a.err) != nil {
+						c.asked[a.i].leave(a.err)
+					}
 					c.note("%s gave no head of the log: %s", c.Sources[a.i].Name, reason(a.err))
 					start()
 					continue
@@ -142,7 +153,7 @@ func (c *client) advance(ctx context.Context, h head) {
 		c.report.Consistent = &same
 		return
 	}
-	if c.remembered.N > 0 {
+	if c.remembered.N > 0 || c.attested.N > 0 {
 		c.report.Consistent = &same
 	}
 	if h.N > c.current.N {
@@ -163,28 +174,34 @@ func (c *client) continues(ctx context.Context, older, newer head, source string
 		return false, nil
 	}
 	var fault error
-	for range 2 { // the second time without what was remembered
+	kept := c.nodes
+	defer func() { c.nodes = kept }()
+	for round := range 2 {
+		if round > 0 { // without what was remembered, some of which is false
+			c.nodes = nodes{}
+		}
 		w := wanted{c.nodes, map[int64]bool{}}
 		_, _ = tlog.ProveTree(newer.N, older.N, w)
 		_, _ = tlog.TreeHash(older.N, w)
 		fault = c.fetch(ctx, newer.Tree, w.missing)
 		proof, err := tlog.ProveTree(newer.N, older.N, c.nodes)
-		if err == nil && tlog.CheckTree(proof, newer.N, newer.Hash, older.N, older.Hash) == nil {
+		if err != nil {
+			break // nothing came
+		}
+		if tlog.CheckTree(proof, newer.N, newer.Hash, older.N, older.Hash) == nil {
+			if round > 0 {
+				for x, h := range c.nodes {
+					kept[x] = h
+					delete(c.kept, x)
+				}
+			}
 			return true, nil
 		}
-		if err == nil {
-			// what the newer head has in the older one's place shows that they differ, if the head itself vouches for it
-			root, err := tlog.TreeHash(older.N, c.nodes)
-			if err == nil && tlog.CheckTree(proof, newer.N, newer.Hash, older.N, root) == nil {
-				c.report.Fork = &Fork{Older: older.signed, Newer: newer.signed, Source: source, Root: root, Proof: proof}
-				return false, nil
-			}
-		}
-		all := wanted{nodes{}, map[int64]bool{}}
-		_, _ = tlog.ProveTree(newer.N, older.N, all)
-		_, _ = tlog.TreeHash(older.N, all)
-		for x := range all.missing {
-			delete(c.nodes, x)
+		// what the newer head has in the older one's place shows that they differ, if the head itself vouches for it
+		root, err := tlog.TreeHash(older.N, c.nodes)
+		if err == nil && tlog.CheckTree(proof, newer.N, newer.Hash, older.N, root) == nil {
+			c.report.Fork = &Fork{Older: older.signed, Newer: newer.signed, Source: source, Root: root, Proof: proof}
+			return false, nil
 		}
 	}
 	if fault == nil {

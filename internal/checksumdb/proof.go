@@ -40,7 +40,8 @@ type proven struct {
 
 var b64 = base64.RawStdEncoding
 
-// Proof is a file by which all that is verified now can be verified without asking anybody; nil where nothing is.
+// Proof is a file by which all that is verified now can be verified without asking anybody; nil where nothing is. What was
+// verified by another proof file is not in it.
 func (r *Report) Proof() []byte {
 	if len(r.proven) == 0 {
 		return nil
@@ -133,6 +134,34 @@ func ParseProof(name string, data []byte) (*Proof, error) {
 	return p, nil
 }
 
+// attested is what a proof file has, against its own head: newer ones need other hashes, which it has not.
+type attested struct {
+	head
+	nodes   nodes
+	records map[module.Version]record
+}
+
+// attest compares the lines of versions that the proof file has the records of, and returns the other versions.
+func (c *client) attest(versions []*version) (rest []*version) {
+	a := &c.attested
+	for _, v := range versions {
+		r, ok := a.records[v.Version]
+		if !ok || !names(r.text, v.Version) || r.id >= a.N {
+			rest = append(rest, v)
+			continue
+		}
+		proof, err := tlog.ProveRecord(a.N, r.id, a.nodes)
+		if err != nil || tlog.CheckRecord(proof, a.N, a.Hash, r.id, tlog.RecordHash(r.text)) != nil {
+			c.note("the proof file has %s, but does not prove it", v.Version)
+			rest = append(rest, v)
+			continue
+		}
+		v.id, v.text, v.source = r.id, r.text, a.source
+		c.judge(v)
+	}
+	return rest
+}
+
 // adopt takes over what a proof file has, where its head is signed.
 func (c *client) adopt(p *Proof) {
 	n, err := note.Open(p.signed, note.VerifierList(c.verifier))
@@ -145,22 +174,20 @@ func (c *client) adopt(p *Proof) {
 		c.note("the proof file has no head of a log")
 		return
 	}
-	known := map[int64]bool{}
+	a := &c.attested
+	a.head, a.nodes, a.records = head{tree, p.signed, "proof", c.Now()}, nodes{}, make(map[module.Version]record, len(p.records))
 	for _, r := range p.records {
 		raw := r.nodes
 		_, _ = tlog.ProveRecord(tree.N, r.id, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 			for _, x := range indexes {
-				if known[x] || len(raw) == 0 {
+				if _, known := a.nodes[x]; known || len(raw) == 0 {
 					continue
 				}
-				known[x], c.nodes[x] = true, tlog.Hash(raw)
+				a.nodes[x] = tlog.Hash(raw)
 				raw = raw[tlog.HashSize:]
 			}
 			return make([]tlog.Hash, len(indexes)), nil
 		}))
-		c.records[r.Version] = r.record
-	}
-	if tree.N > c.remembered.N {
-		c.remembered = head{tree, p.signed, "proof", c.Now()}
+		a.records[r.Version] = r.record
 	}
 }

@@ -203,22 +203,28 @@ func (c *client) recall(kind byte, content []byte) {
 	}
 }
 
-func (s *Store) read() ([]byte, error) {
-	f, err := os.Open(s.path)
+// stat is nil where there is no file yet. A link is not followed, and a pipe would keep who opens it waiting.
+func (s *Store) stat() (fs.FileInfo, error) {
+	info, err := os.Lstat(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", s.path)
+	}
+	return info, err
+}
+
+func (s *Store) read() ([]byte, error) {
+	info, err := s.stat()
+	if info == nil || err != nil {
+		return nil, err
+	}
+	f, err := os.Open(s.path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", s.path)
-	}
 	data := make([]byte, 0, min(info.Size(), 2*s.limit)+1)
 	b := bytes.NewBuffer(data)
 	_, err = io.Copy(b, io.LimitReader(f, 2*s.limit))
@@ -250,6 +256,10 @@ func (c *client) remember(versions []*version) {
 	}
 	all := wanted{nodes{}, map[int64]bool{}}
 	_, _ = tlog.TreeHash(c.current.N, all) // what the next head is compared by
+	if a := c.attested.N; a > 0 && a < c.current.N {
+		_, _ = tlog.ProveTree(c.current.N, a, all)
+		_, _ = tlog.TreeHash(a, all)
+	}
 	write(nodesBlock, nil, all.missing)
 	for _, v := range versions {
 		if !v.proven {
@@ -296,7 +306,11 @@ func (s *Store) add(out []byte, whole func() []byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if info, err := os.Stat(s.path); err == nil && info.Size()+int64(len(out)) > s.limit {
+	info, err := s.stat()
+	if err != nil {
+		return err
+	}
+	if info != nil && info.Size()+int64(len(out)) > s.limit {
 		f, err := os.CreateTemp(dir, filepath.Base(s.path)+".*")
 		if err != nil {
 			return err

@@ -119,7 +119,7 @@ func (c *client) tile(ctx context.Context, t tlog.Tile) (data []byte, err error)
 		})
 	}
 	err = get(t)
-	if absent(err) && t.W < 1<<height {
+	if denied(err) != nil && t.W < 1<<height {
 		whole := t
 		whole.W = 1 << height
 		err = get(whole)
