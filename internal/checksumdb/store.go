@@ -203,9 +203,15 @@ func (c *client) recall(kind byte, content []byte) {
 	}
 }
 
-// stat is nil where there is no file yet. A link is not followed, and a pipe would keep who opens it waiting.
-func (s *Store) stat() (fs.FileInfo, error) {
-	info, err := os.Lstat(s.path)
+// open opens the directory: whatever lies in it, nothing outside of it is read or written through a link.
+func (s *Store) open() (root *os.Root, name string, err error) {
+	root, err = os.OpenRoot(filepath.Dir(s.path))
+	return root, filepath.Base(s.path), err
+}
+
+// stat is nil where there is no file yet. A pipe would keep who opens it waiting.
+func (s *Store) stat(root *os.Root, name string) (fs.FileInfo, error) {
+	info, err := root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -216,11 +222,19 @@ func (s *Store) stat() (fs.FileInfo, error) {
 }
 
 func (s *Store) read() ([]byte, error) {
-	info, err := s.stat()
+	root, name, err := s.open()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	info, err := s.stat(root, name)
 	if info == nil || err != nil {
 		return nil, err
 	}
-	f, err := os.Open(s.path)
+	f, err := root.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -302,33 +316,36 @@ func (c *client) whole(versions []*version) []byte {
 
 // add appends blocks in one piece, or where the file has grown too large puts another in its place.
 func (s *Store) add(out []byte, whole func() []byte) error {
-	dir := filepath.Dir(s.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err
 	}
-	info, err := s.stat()
+	root, name, err := s.open()
 	if err != nil {
 		return err
 	}
-	if info != nil && info.Size()+int64(len(out)) > s.limit {
-		f, err := os.CreateTemp(dir, filepath.Base(s.path)+".*")
+	defer root.Close()
+	info, err := s.stat(root, name)
+	if err != nil {
+		return err
+	}
+	write := func(name string, how int, data []byte) error {
+		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|how, 0o600)
 		if err != nil {
 			return err
 		}
-		_, err = f.Write(whole())
-		err = errors.Join(err, f.Close())
-		if err == nil {
-			err = os.Rename(f.Name(), s.path)
-		}
-		if err != nil {
-			os.Remove(f.Name())
-		}
-		return err
+		_, err = f.Write(data)
+		return errors.Join(err, f.Close())
 	}
-	f, err := os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if info == nil || info.Size()+int64(len(out)) <= s.limit {
+		return write(name, os.O_APPEND, out)
+	}
+	half := fmt.Sprintf("%s.%d.new", name, os.Getpid())
+	_ = root.Remove(half) // of a process that ended early
+	if err = write(half, os.O_EXCL, whole()); err == nil {
+		err = root.Rename(half, name)
+	}
 	if err != nil {
-		return err
+		_ = root.Remove(half)
 	}
-	_, err = f.Write(out)
-	return errors.Join(err, f.Close())
+	return err
 }

@@ -41,7 +41,7 @@ var renderers = map[string]func(io.Writer, report.Outcome) error{
 // formats are what --output of a command knows, in the order of the documentation.
 func formats(command string) []string {
 	all := []string{"text", "json", "markdown"}
-	if command == "check" || command == "setup" {
+	if command == "check" || command == "setup" || command == "verify" {
 		all = append(all, "sarif", "junit", "codequality")
 	}
 	if command == "setup" {
@@ -196,6 +196,11 @@ func (m *program) write(o *report.Outcome, err error) error {
 
 // writeOutput writes one report to where it was asked for.
 func (m *program) writeOutput(out output, data []byte) error {
+	return m.put("--output "+out.format+"="+source.Plain(out.file, 200), out, data)
+}
+
+// put is place with an error that names the flag.
+func (m *program) put(flag string, out output, data []byte) error {
 	err := m.place(out, data)
 	if err == nil {
 		return nil
@@ -212,5 +217,5 @@ func (m *program) writeOutput(out output, data []byte) error {
 	} else if at, ok := errors.AsType[*os.LinkError](err); ok {
 		err = at.Err
 	}
-	return problem.New(problem.Usage, "--output "+out.format+"="+source.Plain(out.file, 200), hint, "the file could not be written: %w", err)
+	return problem.New(problem.Usage, flag, hint, "the file could not be written: %w", err)
 }

@@ -113,7 +113,8 @@ func ill() Input {
 		Log: &Log{Name: "sum.golang.org", Fork: "shows two trees", Lies: []string{}, Reason: "nobody was asked", Lines: LogLines{Total: 6, Private: 1, Unverified: 2},
 			Problems: []LogProblem{{Module: "a.test/r", Version: "v1.0.0", Status: "mismatch", Hash: "h1:a=", Log: "h1:b=", Position: at("go.sum", 3, 17)},
 				{Module: "a.test/s", Version: "v1.0.0", Status: "mismatch", Hash: "h1:a=", Log: "h1:b=", Position: at("go.work.sum", 3, 17)},
-				{Module: "a.test/t", Version: "v1.0.0", Status: "absent", Hash: "h1:a=", Position: at("go.sum", 4, 17)}}},
+				{Module: "a.test/t", Version: "v1.0.0", Status: "absent", Hash: "h1:a=", Position: at("go.sum", 4, 17)},
+				{Module: "a.test/u", Version: "v1.0.0", Status: "cached", Fault: "has the hash h1:a= in the module cache", Log: "h1:b=", Position: at("/mod/u.zip", 0, 0)}}},
 	}
 	lock := func(id, url, kind, integrity, origin string, line int) Group {
 		return Group{Place: PlaceOf(url), ID: id, Ecosystem: "npm", Kind: kind, Integrity: integrity, Origin: origin, Count: 1,

@@ -290,14 +290,16 @@ type LogLines struct {
 	Unverified int `json:"unverified"`
 }
 
-// LogProblem is a line that the log has otherwise or not at all.
+// LogProblem is a line that the log has otherwise or not at all, or what the module cache has otherwise than the log.
 type LogProblem struct {
 	Module string `json:"module"`
 	// Version has "/go.mod" behind it where the hash is of the go.mod alone.
 	Version string `json:"version"`
-	// Status is mismatch or absent.
+	// Status is mismatch, absent or cached.
 	Status string `json:"status"`
-	// Hash is that of the line, Log that of the log; empty where it has none.
+	// Fault is what is wrong with the file of the module cache, in words that go on from the module; empty for a line.
+	Fault string `json:"fault"`
+	// Hash is that of the line, empty for cached; Log that of the log, empty where it has none.
 	Hash string `json:"hash"`
 	Log  string `json:"log"`
 	lockfile.Position

@@ -56,12 +56,25 @@ type Log struct {
 	// Private tells which module paths nobody is told. base is the checkout as the base commit has it, nil where that is
 	// not known.
 	Private func(base *lockfile.Checkout) func(path string) bool
+	// Vendored are the modules whose packages vendor directories hold, without a hash, at their lines of vendor/modules.txt.
+	Vendored []LogLine
+	// Cached compares what the module cache of this machine holds with lines that have the log's hashes, and returns how
+	// many of them it has something of. It is nil where nobody knows the cache.
+	Cached func(ctx context.Context, lines []checksumdb.Line) (held int, differing []Cached)
 }
 
 // LogLine is one line with its place.
 type LogLine struct {
 	checksumdb.Line
 	At lockfile.Position
+}
+
+// Cached is a file or directory of the module cache that is not what the log has.
+type Cached struct {
+	// Line has the log's hash.
+	checksumdb.Line
+	// Path is the file, Fault what is wrong with it in words that go on from the module ("has the hash h1:…").
+	Path, Fault string
 }
 
 // ErrNoTool is what Prove's error wraps when the tool is not installed.

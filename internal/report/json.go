@@ -163,8 +163,15 @@ func JSON(w io.Writer, o Outcome) error {
 	case "check":
 		document = struct {
 			jsonDecision
+			Log *jsonLog `json:"log"`
 			jsonEnd
-		}{decisionJSON(o), endJSON(o)}
+		}{decisionJSON(o), compared(o), endJSON(o)}
+	case "verify":
+		document = struct {
+			jsonLog
+			jsonDecision
+			jsonEnd
+		}{logJSON(o.Log), decisionJSON(o), endJSON(o)}
 	case "restore":
 		document = struct {
 			jsonInjection
@@ -179,9 +186,10 @@ func JSON(w io.Writer, o Outcome) error {
 			Detect jsonDetect `json:"detect"`
 			Plan   jsonPlan   `json:"plan"`
 			jsonDecision
+			Log *jsonLog `json:"log"`
 			jsonInjection
 			jsonEnd
-		}{detected, planJSON(o), decisionJSON(o), injectionJSON(o), endJSON(o)}
+		}{detected, planJSON(o), decisionJSON(o), compared(o), injectionJSON(o), endJSON(o)}
 	}
 	if o.Decision == nil || o.Command == "detect" || o.Command == "restore" {
 		return writeJSON(w, document, "", nil)

@@ -48,7 +48,7 @@ func title(o Outcome) string {
 		word = "would be denied"
 	case d != nil:
 		word = "denied"
-	case o.Command == "setup" || o.Command == "check":
+	case o.Command == "setup" || o.Command == "check" || o.Command == "verify":
 		word = "not decided"
 	}
 	return "## goproxy-action: " + word + "\n\n"

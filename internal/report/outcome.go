@@ -13,7 +13,7 @@ import (
 
 // Outcome is all that a run has to tell. Nil parts did not happen.
 type Outcome struct {
-	// Command is setup, check, detect or restore.
+	// Command is setup, check, verify, detect or restore.
 	Command string
 	// Dir is the checkout as the user named it.
 	Dir string
@@ -24,6 +24,8 @@ type Outcome struct {
 	Detect   *detect.Report
 	Plan     *choose.Plan
 	Decision *decide.Decision
+	// Log is what the transparency log said of the lines of go.sum.
+	Log *Log
 	// Base names the commit that findings were compared with; empty where all count.
 	Base string
 	// Excerpts are lines of the checkout's files by the places of findings, for those of Quoted.

@@ -214,7 +214,7 @@ func resultSARIF(o Outcome, l line, rule int, seen fingerprints) sarifResult {
 // invocationSARIF tells how the run ended. A denial is an end as it should be.
 func invocationSARIF(o Outcome, found int) sarifInvocation {
 	code := problem.CodeOf(o.Problem)
-	out := sarifInvocation{Successful: code == problem.Clean || code == problem.Violations, ExitCode: int(code), Notifications: []sarifNotification{}}
+	out := sarifInvocation{Successful: code == problem.Clean || o.denial(code) || code == problem.Violations, ExitCode: int(code), Notifications: []sarifNotification{}}
 	tell := func(level, text string) {
 		out.Notifications = append(out.Notifications, sarifNotification{level, unlinked(text)})
 	}

@@ -29,6 +29,9 @@ func Text(w io.Writer, o Outcome, style Style) error {
 	} else {
 		p.outcome(o)
 	}
+	if at := remembered(o); at != "" {
+		p.WriteString(at + "\n")
+	}
 	_, err := io.WriteString(w, p.String())
 	return err
 }
@@ -70,6 +73,7 @@ func (p *page) outcome(o Outcome) {
 	found, known := split(blocks(o.Decision))
 	p.findings("Findings", found, o.Excerpts)
 	p.findings(o.known(), known, nil)
+	p.log(o)
 	if len(o.Changes) > 0 {
 		switch {
 		case !o.Applied:

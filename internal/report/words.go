@@ -398,7 +398,12 @@ func causes(err error) []*problem.Problem {
 
 // troubles are what kept the run from its end. A denial is no trouble: its findings tell it.
 func troubles(o Outcome) []*problem.Problem {
-	return slices.DeleteFunc(causes(o.Problem), func(p *problem.Problem) bool { return p.Code == problem.Violations && o.Decision != nil })
+	return slices.DeleteFunc(causes(o.Problem), func(p *problem.Problem) bool { return o.denial(p.Code) })
+}
+
+// denial tells whether a code is that of the decision itself.
+func (o Outcome) denial(c problem.Code) bool {
+	return o.Decision != nil && (c == problem.Violations || c == problem.Security && o.Decision.Verdict == decide.Deny)
 }
 
 // cause is a problem without its next step.
@@ -414,6 +419,9 @@ func quiet(o Outcome) bool {
 	}
 	if o.Decision == nil {
 		return o.Command == "restore"
+	}
+	if o.Log != nil && len(o.Log.Vendored) > 0 {
+		return false
 	}
 	if o.Decision.Verdict != decide.Allow || slices.ContainsFunc(o.Decision.Findings, func(f decide.Finding) bool {
 		return f.Severity != decide.Note || f.Status == decide.StatusUnknown
@@ -535,28 +543,16 @@ func ways(o Outcome) string {
 // verdict is the decision in words, as it came about.
 func verdict(o Outcome) string {
 	d := o.Decision
+	if o.Command == "verify" {
+		return joined("; ", verified(o), judged(d))
+	}
 	if d == nil {
 		if o.Command == "detect" || o.Command == "restore" || o.Problem != nil {
 			return ""
 		}
 		return "not decided"
 	}
-	errs, warnings := "", ""
-	if d.Counts.Errors > 0 {
-		errs = count(d.Counts.Errors, "error")
-	}
-	if d.Counts.Warnings > 0 {
-		warnings = count(d.Counts.Warnings, "warning")
-	}
-	found := joined(", ", errs, warnings)
-	waived, known := "", ""
-	if d.Counts.Waived > 0 {
-		waived = strconv.Itoa(d.Counts.Waived) + " waived"
-	}
-	if d.Counts.Known > 0 {
-		known = strconv.Itoa(d.Counts.Known) + " known already"
-	}
-	rest := joined(", ", waived, known)
+	found, rest := counted(d)
 	audit := ""
 	if d.Mode == decide.Audit {
 		audit = " (audit mode)"
@@ -576,6 +572,33 @@ func verdict(o Outcome) string {
 		return joined(": ", "would be denied"+audit, joined(", ", found, rest))
 	}
 	return joined(": ", "denied", joined(", ", found, rest))
+}
+
+// counted are the findings by number: those that count, and the rest.
+func counted(d *decide.Decision) (found, rest string) {
+	errs, warnings, waived, known := "", "", "", ""
+	if d.Counts.Errors > 0 {
+		errs = count(d.Counts.Errors, "error")
+	}
+	if d.Counts.Warnings > 0 {
+		warnings = count(d.Counts.Warnings, "warning")
+	}
+	if d.Counts.Waived > 0 {
+		waived = strconv.Itoa(d.Counts.Waived) + " waived"
+	}
+	if d.Counts.Known > 0 {
+		known = strconv.Itoa(d.Counts.Known) + " known already"
+	}
+	return joined(", ", errs, warnings), joined(", ", waived, known)
+}
+
+// judged is what of verify's findings counts.
+func judged(d *decide.Decision) string {
+	if d == nil {
+		return ""
+	}
+	found, rest := counted(d)
+	return joined(", ", found, rest)
 }
 
 func pinned(c decide.Counts) string {

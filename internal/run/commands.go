@@ -53,13 +53,16 @@ func (j *job) check(ctx context.Context, start time.Time) (report.Outcome, error
 		return o, err
 	}
 	d := j.weigh(known, findings, findings, in, start)
-	o.Decision, o.Excerpts = &d, j.excerpts(&d)
+	o.Decision, o.Excerpts, o.Log = &d, j.excerpts(&d), j.log.told()
 	return o, verdict(d)
 }
 
 // facts is the document that check judges.
 func (j *job) facts(ctx context.Context, engine *decide.Engine) (decide.Input, error) {
 	if err := j.inquire(ctx, engine, nil); err != nil {
+		return decide.Input{}, err
+	}
+	if err := j.consult(ctx, engine, nil, nil); err != nil {
 		return decide.Input{}, err
 	}
 	in, err := j.input(nil, nil)

@@ -92,6 +92,9 @@ func (j *job) input(plan *choose.Plan, seen *detect.Report) (decide.Input, error
 			}
 		}
 		e.Fill(&in, after)
+		if j.log != nil && e.Log != nil && in.Go != nil {
+			in.Go.Log = j.log.fact(e.Log)
+		}
 	}
 	in.Flagged = append(in.Flagged, j.said...)
 	if seen != nil {

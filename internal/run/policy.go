@@ -45,6 +45,9 @@ func policyTreeAt(base *front.Base, prefix string) decide.Tree {
 
 // adopt is loadPolicies that goes on without policies where the job is lenient.
 func (j *job) adopt(ctx context.Context, t decide.Tree) error {
+	if j.Only != "" { // the default rules decide alone
+		return nil
+	}
 	err := j.loadPolicies(ctx, t)
 	if err != nil && j.lenient {
 		j.notes, j.policies = append(j.notes, "the policies were left out: "+err.Error()), decide.Policies{}

@@ -83,7 +83,9 @@ type job struct {
 	// others give facts and no sources.
 	others []*ecosystem.Ecosystem
 	// said is what sources say of versions.
-	said     []decide.Flagged
+	said []decide.Flagged
+	// log is what the transparency log says of the lines of go.sum; nil where nobody compared them.
+	log      *compared
 	notes    []string
 	notAsked []string
 	Ask
@@ -103,6 +105,8 @@ type Ask struct {
 	Packages bool
 	// Diff names the commit that findings are compared with: a hash, a branch, a tag, or DiffAuto. Empty: all count.
 	Diff string
+	// Only is the one ecosystem that is looked at; empty means all.
+	Only string
 }
 
 // open reads the settings and the checkout. Offline, the checkout alone is asked for the base commit. lenient goes on without waivers, and without the files of a checkout that
@@ -379,20 +383,20 @@ func (j *job) read(all bool) error {
 	news := map[string]func(ecosystem.Machine, *lockfile.Checkout) (*ecosystem.Ecosystem, error){source.Go: golang.New, source.NPM: npm.New}
 	var found []*ecosystem.Ecosystem
 	for _, name := range []string{source.Go, source.NPM} {
-		if j.config.Tools.V != nil && !slices.Contains(j.config.Tools.V, name) {
+		if j.Only != "" && j.Only != name || j.Only == "" && j.config.Tools.V != nil && !slices.Contains(j.config.Tools.V, name) {
 			continue
 		}
 		m := ecosystem.Machine{Lookup: j.Lookup, Environ: j.Environ, OS: j.OS, Official: j.config.Official[name].V,
 			Stamped: j.Stamped[name], Extra: j.config.Sources[name].V, SumDBKeys: j.config.SumDBKeys.V, RepoOnly: j.Scope == ScopeRepo,
 			ModuleHosts: j.config.ModuleHosts.V, ModulePrefixes: j.config.ModulePrefixes.V,
-			Scripts: j.config.Scripts.V, Scopes: values(j.config.Scopes)}
+			Scripts: j.config.Scripts.V, Scopes: values(j.config.Scopes), Public: j.config.ModulePublic.V}
 		e, err := news[name](m, j.checkout)
 		if err != nil {
 			return err
 		}
 		found = append(found, e)
 	}
-	if j.config.Tools.V != nil || all {
+	if j.config.Tools.V != nil || all || j.Only != "" {
 		j.systems = found
 	} else {
 		j.systems = slices.DeleteFunc(slices.Clone(found), func(e *ecosystem.Ecosystem) bool { return !e.Present })
@@ -404,6 +408,9 @@ func (j *job) read(all bool) error {
 		}
 	}
 	j.others = nil
+	if j.Only != "" {
+		return nil
+	}
 	for _, open := range []func(ecosystem.Machine, *lockfile.Checkout) (*ecosystem.Ecosystem, error){git.New, workflow.New} {
 		e, err := open(ecosystem.Machine{Lookup: j.Lookup, Environ: j.Environ, OS: j.OS, RepoOnly: j.Scope == ScopeRepo}, j.checkout)
 		if err != nil {

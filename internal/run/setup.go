@@ -74,8 +74,11 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	if err := j.inquire(ctx, engine, &plan); err != nil {
 		return o, err
 	}
+	if err := j.consult(ctx, engine, &plan, seen.Rows); err != nil {
+		return o, err
+	}
 	decision, err := j.decide(ctx, engine, &plan, &seen, len(changes) > 0)
-	o.Decision, o.Changes = &decision, changes
+	o.Decision, o.Changes, o.Log = &decision, changes, j.log.told()
 	if err != nil {
 		return o, err
 	}
@@ -218,6 +221,9 @@ func verdict(d decide.Decision) error {
 	n := "1 error"
 	if d.Counts.Errors != 1 {
 		n = fmt.Sprintf("%d errors", d.Counts.Errors)
+	}
+	if forged(d) {
+		return problem.New(problem.Security, "", "", "the transparency log denies what would be built here: %s", n)
 	}
 	return problem.New(problem.Violations, "", "", "denied by policy: %s", n)
 }

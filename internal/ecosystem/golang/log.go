@@ -27,7 +27,7 @@ func (v *view) log() *ecosystem.Log {
 	}
 	set := v.set.get("GOSUMDB")
 	db := parseSumDB(set.value, v.m.SumDBKeys)
-	l := &ecosystem.Log{Key: db.key, Private: v.private, Lines: make([]ecosystem.LogLine, 0, n)}
+	l := &ecosystem.Log{Key: db.key, Private: v.private, Vendored: v.vendored, Cached: v.cached(), Lines: make([]ecosystem.LogLine, 0, n)}
 	switch {
 	case v.m.RepoOnly:
 		l.Off = "which modules are private is a setting of the machine, and those are left out"
@@ -41,12 +41,7 @@ func (v *view) log() *ecosystem.Log {
 	}
 	for _, f := range v.summed {
 		for _, line := range f.lines {
-			version := line.Version
-			if line.GoMod {
-				version += "/go.mod"
-			}
-			l.Lines = append(l.Lines, ecosystem.LogLine{Line: checksumdb.Line{Module: line.Module, Version: version, Hash: line.Hash},
-				At: lockfile.Position{File: f.path, Line: line.Line, Column: line.Column}})
+			l.Lines = append(l.Lines, ecosystem.LogLine{Line: line.logLine(), At: lockfile.Position{File: f.path, Line: line.Line, Column: line.Column}})
 		}
 	}
 	return l
@@ -89,4 +84,32 @@ func own(co *lockfile.Checkout) []string {
 		}
 	}
 	return out
+}
+
+// LogLines are the lines of all go.sum and go.work.sum files of a checkout, as some commit has it. A file that cannot be
+// understood is passed over.
+func LogLines(co *lockfile.Checkout) (out []checksumdb.Line) {
+	for _, name := range append(co.Files("go.sum"), co.Files("go.work.sum")...) {
+		file, err := co.Read(name, 0)
+		if err != nil {
+			continue
+		}
+		lines, err := ParseSum(file)
+		if err != nil {
+			continue
+		}
+		for _, l := range lines {
+			out = append(out, l.logLine())
+		}
+	}
+	return out
+}
+
+// logLine is a line as the log knows it.
+func (l SumLine) logLine() checksumdb.Line {
+	version := l.Version
+	if l.GoMod {
+		version += "/go.mod"
+	}
+	return checksumdb.Line{Module: l.Module, Version: version, Hash: l.Hash}
 }

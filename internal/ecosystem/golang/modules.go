@@ -17,6 +17,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
@@ -48,6 +49,7 @@ type pins struct {
 	uses          []decide.Use
 	debug         []decide.Debug
 	vendor        []decide.Vendored
+	vendored      []ecosystem.LogLine
 	clashes       []decide.Clash
 	lookalikes    []decide.Lookalike
 	requires      requirements

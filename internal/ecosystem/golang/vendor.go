@@ -13,7 +13,9 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
+	"github.com/org/goproxy-action/internal/checksumdb"
 	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/source"
 )
@@ -147,7 +149,7 @@ func (v *view) addVendor(l *vendorList, w *workspace, mods []*main) {
 	for _, m := range l.order {
 		c.judge(m, l.modules[m])
 	}
-	v.vendor = append(v.vendor, c.found...)
+	v.vendor, v.vendored = append(v.vendor, c.found...), append(v.vendored, c.held...)
 }
 
 // vendorCheck is one comparison under way.
@@ -160,6 +162,8 @@ type vendorCheck struct {
 	told     map[module.Version]bool
 	sums     sums
 	found    []decide.Vendored
+	// held are the modules that the directory has packages of.
+	held []ecosystem.LogLine
 }
 
 func (c *vendorCheck) gather(mods []*main, w *workspace) {
@@ -248,6 +252,9 @@ func (c *vendorCheck) judge(m module.Version, d *vendoredModule) {
 	}
 	if to == none {
 		to = m
+	}
+	if to.Version != "" {
+		c.held = append(c.held, ecosystem.LogLine{Line: checksumdb.Line{Module: to.Path, Version: to.Version}, At: at})
 	}
 	if to.Version != "" && c.sums[to]&zipHashed == 0 {
 		c.at(at, shown, "is vendored, and no go.sum has a hash of it, so that nothing tells what it should hold")

@@ -116,6 +116,25 @@ finding contains object.union(place.position(p), {
 	of_workspace(p)
 }
 
+# METADATA
+# title: Module cache holds something else than the log has
+# description: >-
+#  The go command builds from the module cache and compares it with go.sum only when it downloads. What somebody changed there
+#  since, or a cache that a CI system restored, is believed.
+# custom:
+#   id: SUM007
+#   severity: error
+#   fix: find out who changed it, run go clean -modcache, and do not restore that cache again
+finding contains object.union(place.position(p), {
+	"id": "SUM007",
+	"severity": "error",
+	"msg": sprintf("%s %s, and the log of %s has %s", [named(p), p.fault, input.go.log.name, p.log]),
+	"subject": named(p),
+}) if {
+	some p in input.go.log.problems
+	p.status == "cached"
+}
+
 named(p) := sprintf("%s@%s", [p.module, p.version])
 
 otherwise(p) := sprintf("has the hash %s, and the log of %s has %s", [p.hash, input.go.log.name, p.log])

@@ -3,7 +3,7 @@ package goproxy.sum_test
 import data.goproxy.sum
 
 problem := {
-	"module": "a.test/x", "version": "v1.0.0", "status": "mismatch", "hash": "h1:a=", "log": "h1:b=", "file": "go.sum", "line": 3, "column": 17,
+	"module": "a.test/x", "version": "v1.0.0", "status": "mismatch", "fault": "", "hash": "h1:a=", "log": "h1:b=", "file": "go.sum", "line": 3, "column": 17,
 }
 
 lines := {"total": 10, "verified": 10, "mismatch": 0, "absent": 0, "private": 0, "unverified": 0}
@@ -58,5 +58,12 @@ test_sum005_fires if {
 test_sum005_silent if severities("SUM005", {"consistent": null}) == []
 
 test_sum006_fires if severities("SUM006", {"problems": [object.union(problem, {"file": "a/go.work.sum"})]}) == ["error"]
+
+test_sum007_fires if found({"problems": [object.union(problem, {"status": "cached", "hash": "", "fault": "has the hash h1:a= in the module cache"})]}) == {{
+	"id": "SUM007", "severity": "error", "subject": "a.test/x@v1.0.0", "file": "go.sum", "line": 3, "column": 17,
+	"msg": "a.test/x@v1.0.0 has the hash h1:a= in the module cache, and the log of sum.golang.org has h1:b=",
+}}
+
+test_sum007_silent_on_lines if severities("SUM007", {"problems": [problem]}) == []
 
 test_sum006_silent_on_go_sum if severities("SUM006", {"problems": [problem]}) == []
