@@ -401,6 +401,7 @@ var berry = dialect{
 	},
 }
 
+// urlEscape stands in for a package whose name is taken where it is needed.
 func urlEscape(address string) string { return url.QueryEscape(address) }
 
 // remove takes the last of a list away where it is e.
