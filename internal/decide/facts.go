@@ -312,8 +312,17 @@ type Package struct {
 	Version   string `json:"version"`
 	// Purl is the package URL, "pkg:npm/%40scope/name@1.0.0".
 	Purl string `json:"purl"`
+	// Alias is the name that it is installed by where that is another one; pnpm's lock file does not have it.
+	Alias string `json:"alias"`
 	// Host is where the lock file says that it comes from; empty for the default registry, and for modules.
 	Host string `json:"host"`
+	// LockURL is the address that the lock file has, without userinfo and query, with the commit of git behind it; empty
+	// for the default registry, and for modules.
+	LockURL string `json:"lock_url"`
+	// EffectiveURL is where it will be fetched with the settings in force: npm puts the registry in the place of its own
+	// default host (replace-registry-host). Where the lock file has no address it is that of the registry which is asked;
+	// empty where that is not known, and for modules.
+	EffectiveURL string `json:"effective_url"`
 	// Kind is registry, tarball, git, file or invalid for a package, release, prerelease, pseudo or incompatible for a
 	// module.
 	Kind string `json:"kind"`

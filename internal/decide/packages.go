@@ -61,13 +61,15 @@ func packageTerms(packages []Package) *ast.Term {
 	}
 	key := func(name string) *ast.Term { return ast.InternedTerm(name) }
 	ecosystem, name, version, purl, host, kind := key("ecosystem"), key("name"), key("version"), key("purl"), key("host"), key("kind")
+	alias, lockURL, effectiveURL := key("alias"), key("lock_url"), key("effective_url")
 	integrity, script, file, line, column := key("integrity"), key("script"), key("file"), key("line"), key("column")
 	number := func(n int) *ast.Term { return ast.NewTerm(ast.Number(strconv.Itoa(n))) }
 	terms := make([]*ast.Term, len(packages))
 	for i, p := range packages {
-		items := make([][2]*ast.Term, 0, 11)
+		items := make([][2]*ast.Term, 0, 14)
 		items = append(items, [2]*ast.Term{ecosystem, common(p.Ecosystem)}, [2]*ast.Term{name, ast.StringTerm(p.Name)},
 			[2]*ast.Term{version, ast.StringTerm(p.Version)}, [2]*ast.Term{purl, ast.StringTerm(p.Purl)}, [2]*ast.Term{host, common(p.Host)},
+			[2]*ast.Term{alias, common(p.Alias)}, [2]*ast.Term{lockURL, ast.StringTerm(p.LockURL)}, [2]*ast.Term{effectiveURL, ast.StringTerm(p.EffectiveURL)},
 			[2]*ast.Term{kind, common(p.Kind)}, [2]*ast.Term{integrity, common(p.Integrity)}, [2]*ast.Term{script, ast.InternedTerm(p.Script)})
 		if p.File != "" {
 			items = append(items, [2]*ast.Term{file, common(p.File)})

@@ -53,7 +53,7 @@ func TestPackageTerms(t *testing.T) {
 	t.Parallel()
 	all := []Package{{}}
 	for i := range 3 {
-		p := Package{Ecosystem: "npm", Name: fmt.Sprintf("@a/\"%d", i), Version: "1.0.0", Purl: "pkg:npm/x", Host: "a.test", Kind: "registry", Integrity: "sha512", Script: i == 1}
+		p := Package{Ecosystem: "npm", Name: fmt.Sprintf("@a/\"%d", i), Version: "1.0.0", Purl: "pkg:npm/x", Alias: "b", Host: "a.test", LockURL: "https://a.test/x", EffectiveURL: "https://b.test/x", Kind: "registry", Integrity: "sha512", Script: i == 1}
 		p.File, p.Line, p.Column = "package-lock.json", 7+i, 3
 		all = append(all, p)
 	}

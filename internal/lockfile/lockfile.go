@@ -52,6 +52,8 @@ type Entry struct {
 	Ecosystem string
 	// Name and Version are as the lock file says; Name is the real name where the entry is an alias.
 	Name, Version string
+	// Alias is the name that it is installed by where that is another one and the lock file has it here.
+	Alias string
 	// URL is where the lock file says the package comes from, as written; empty means the default registry.
 	URL string
 	// Integrity is as written, or in the form of an SRI where the tool has another; empty where there is none.

@@ -119,7 +119,7 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 	if !ok {
 		return b.failAt(resolution.at, "holds a resolution that is not name@reference")
 	}
-	asked := name
+	asked, alias := name, ""
 	for rest := key; rest != ""; {
 		var pattern string
 		pattern, rest, _ = strings.Cut(rest, ",")
@@ -128,9 +128,11 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 		}
 		if wanted := wantedName(pattern); wanted != name {
 			asked = wanted
+		} else if by, _ := splitPattern(pattern); by != name {
+			alias = by
 		}
 	}
-	e := lockfile.Entry{Ecosystem: source.NPM, Version: version.text, At: at, IntegrityAt: at}
+	e := lockfile.Entry{Ecosystem: source.NPM, Version: version.text, Alias: alias, At: at, IntegrityAt: at}
 	var local bool
 	if local = !berryPlace(&e, name, reference, 0); local {
 		b.asked = b.asked[:before] // yarn reads them in the checkout

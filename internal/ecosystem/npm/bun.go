@@ -145,6 +145,7 @@ func (s *scanner) bunEntry(l *lockfile.Lock, key string, at lockfile.Position) b
 	case isVersion(spec):
 		e.Version, integrity, ok = spec, texts[1], n == 2 && before == 1
 		if alias := lastName(key); alias != e.Name {
+			e.Alias = alias
 			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: alias, Name: e.Name, Version: spec, At: what.at})
 		}
 		if e.URL = texts[0].text; e.URL != "" {

@@ -239,7 +239,7 @@ func (r *room) fill(in *decide.Input, after *choose.Choice) {
 	in.Entries = append(in.Entries, r.groups...)
 	in.Flagged = append(in.Flagged, r.flagged...)
 	in.NPM = r.npm()
-	r.packages(in)
+	r.packages(in, after)
 	var picked []choose.Picked
 	if after != nil {
 		picked = after.Sources

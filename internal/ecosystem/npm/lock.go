@@ -542,7 +542,7 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		e.Name = key
 		if alias, ok := strings.CutPrefix(e.Version, "npm:"); ok {
 			if i := strings.LastIndexByte(alias, '@'); i > 0 {
-				e.Name, e.Version = alias[:i], alias[i+1:]
+				e.Alias, e.Name, e.Version = key, alias[:i], alias[i+1:]
 			}
 		}
 		switch {
@@ -576,6 +576,9 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	if name.text != "" && name.text != e.Name {
 		if !root && !strings.HasPrefix(resolved.text, "git") && !strings.HasPrefix(resolved.text, "file:") {
 			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: e.Name, Name: name.text, Version: version.text, At: name.at})
+		}
+		if inner >= 0 {
+			e.Alias = e.Name
 		}
 		e.Name = name.text
 	}

@@ -478,6 +478,9 @@ func (l *yarnLock) classicPackage(at lockfile.Position, patterns []string, versi
 			name = real
 		}
 		e := lockfile.Entry{Ecosystem: source.NPM, Name: name, Version: version.text, At: at, IntegrityAt: at}
+		if asked, spec := splitPattern(pattern); asked != name && strings.HasPrefix(spec, "npm:") {
+			e.Alias = asked
+		}
 		kind := classicKind(wanted)
 		e.ByAddress = kind == fromTarball
 		if resolved.text == "" {
