@@ -6,6 +6,8 @@ import "github.com/org/goproxy-action/internal/lockfile"
 const (
 	// FlagOther is a package whose address, version or key fetches another one than the entry says.
 	FlagOther = "other"
+	// FlagFile is a package of a registry for which a file is taken that nobody asks for.
+	FlagFile = "file"
 	// FlagClash is a version for which two entries hold different hashes.
 	FlagClash = "clash"
 	// FlagScript is a package that runs a script of its own when it is installed.
@@ -34,7 +36,7 @@ type Flagged struct {
 	// Name and Version are the package's, or the module's.
 	Name    string `json:"name"`
 	Version string `json:"version"`
-	// Kind is other, clash, script, scope, lookalike, young, deprecated, retracted or unknown.
+	// Kind is other, file, clash, script, scope, lookalike, young, deprecated, retracted or unknown.
 	Kind string `json:"kind"`
 	// Detail says it in words that go on from the package's name: "is fetched as evil@1.0.0".
 	Detail string `json:"detail"`

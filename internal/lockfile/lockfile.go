@@ -37,13 +37,15 @@ type Root struct {
 	Wants map[string]string
 }
 
-// Substitute is an entry that stands for the package of another name.
+// Substitute is an entry that stands for the package of another name, or a file that stands for one of a registry.
 type Substitute struct {
 	// For is the name that the package is asked by.
 	For string
 	// Name and Version are of the package that is fetched.
 	Name, Version string
-	// At is the place of its name.
+	// File is the path of the file that is taken in its place, as written, Name being empty; empty for a package.
+	File string
+	// At is the place of its name, or of the path.
 	At Position
 }
 

@@ -151,6 +151,7 @@ func (s *scanner) bunEntry(l *lockfile.Lock, key string, at lockfile.Position) b
 		if e.URL = texts[0].text; e.URL != "" {
 			e.At = texts[0].at
 		}
+		takesFile(l, &e)
 	case strings.HasPrefix(spec, "link:"), strings.HasPrefix(spec, "workspace:"), strings.HasPrefix(spec, "file:"), strings.HasPrefix(spec, "root:"):
 		return n == 0 || s.failAt(texts[0].at, "holds a text more than bun writes for what lies in the checkout")
 	default:

@@ -91,8 +91,15 @@ func (f *flags) compare(e *lockfile.Entry) {
 	}
 }
 
-// substitute flags what stands for a package of another name.
+// substitute flags what stands for a package of another name, or for one of a registry.
 func (f *flags) substitute(s lockfile.Substitute) {
+	if s.File != "" {
+		file, _, _ := strings.Cut(strings.TrimPrefix(s.File, "file:"), "#")
+		file = source.Plain(file, 200)
+		f.put(decide.Flagged{Name: s.For, Version: s.Version, Kind: decide.FlagFile, Position: s.At, Key: "file " + s.For + " " + file,
+			Detail: "is taken from the file " + file + ", which nobody asks for"})
+		return
+	}
 	f.put(decide.Flagged{Name: s.For, Version: s.Version, Kind: decide.FlagOther, Position: s.At,
 		Detail: "is fetched as " + shownName(s.Name) + "@" + shownVersion(s.Version) + ", which nobody asks for by that name"})
 }
@@ -140,6 +147,10 @@ func confirmed(co *lockfile.Checkout, l *lockFile) []lockfile.Substitute {
 	}
 	manifest, _ := co.Read(path.Join(path.Dir(l.file), "package.json"), 0) // where there is none nobody asks
 	return slices.DeleteFunc(l.Substitutes, func(s lockfile.Substitute) bool {
+		if s.File != "" {
+			file := path.Base(strings.TrimPrefix(s.File, "file:")) // the way there may be written in several forms
+			return bytes.Contains(manifest.Data, []byte("/"+file+`"`)) || bytes.Contains(manifest.Data, []byte(":"+file+`"`))
+		}
 		for _, asked := range [...]string{`"npm:` + s.Name + `"`, `"npm:` + s.Name + `@`, "/" + s.Name + "/-/"} {
 			if bytes.Contains(manifest.Data, []byte(asked)) {
 				return true

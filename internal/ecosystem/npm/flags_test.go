@@ -225,6 +225,51 @@ func TestFetchedAsAnother(t *testing.T) {
 }
 
 // One version has one content, whichever lock file pins it.
+// A file takes the place of a registry's package unless somebody asks for one. That npm 11.19 and yarn 1.22 install it with
+// a frozen lock file was tried; pnpm 10 refuses it.
+func TestFilesThatNobodyAsksFor(t *testing.T) {
+	t.Parallel()
+	const sum = "sha512-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+	npm := func(wants, entries string) string {
+		return `{"lockfileVersion": 3, "packages": {` + "\n" + `"": {"dependencies": {` + wants + `}},` + "\n" + entries + `}}`
+	}
+	const evil = `"node_modules/a": {"version": "1.0.0", "resolved": "file:evil.tgz", "integrity": "` + sum + `"}`
+	yarn := func(pattern, resolved string) string {
+		return "# yarn lockfile v1\n\n\n\"" + pattern + "\":\n  version \"1.0.0\"\n  resolved \"" + resolved + "#0123456789012345678901234567890123456789\"\n"
+	}
+	pnpm := func(key, more string) string {
+		return "lockfileVersion: '9.0'\n\npackages:\n\n  " + key + ":\n    resolution: {integrity: " + sum + ", tarball: file:evil.tgz}\n" + more + "\nsnapshots:\n\n  " + key + ": {}\n"
+	}
+	told := func(at string) []string {
+		return []string{"file a@1.0.0 " + at + " is taken from the file evil.tgz, which nobody asks for"}
+	}
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  []string
+	}{
+		"npm":                   {map[string]string{"package-lock.json": npm(`"a": "1.0.0"`, evil)}, told("package-lock.json:3:52")},
+		"npm, an alias":         {map[string]string{"package-lock.json": npm(`"a": "npm:b@1.0.0"`, `"node_modules/a": {"name": "b", "version": "1.0.0", "resolved": "file:evil.tgz"}`)}, told("package-lock.json:3:65")},
+		"npm, version 1":        {map[string]string{"package-lock.json": `{"lockfileVersion": 1, "dependencies": {"a": {"version": "1.0.0", "resolved": "file:evil.tgz"}}}`}, told("package-lock.json:1:79")},
+		"npm, asked":            {map[string]string{"package-lock.json": npm(`"a": "file:evil.tgz"`, evil)}, []string{}},
+		"npm, asked path":       {map[string]string{"package-lock.json": npm(`"a": "./evil.tgz"`, evil)}, []string{}},
+		"npm, by another":       {map[string]string{"package-lock.json": npm(`"b": "1.0.0"`, evil+`, "node_modules/b": {"version": "1.0.0", "dependencies": {"a": "file:evil.tgz"}}`)}, []string{}},
+		"npm, a workspace asks": {map[string]string{"package-lock.json": npm(`"b": "1.0.0"`, `"w": {"dependencies": {"a": "file:../evil.tgz"}}, `+evil)}, []string{}},
+		"npm, overrides":        {map[string]string{"package-lock.json": npm(`"b": "1.0.0"`, evil), "package.json": `{"overrides": {"a": "file:./evil.tgz"}}`}, []string{}},
+		"npm, a link":           {map[string]string{"package-lock.json": npm(`"a": "^1.0.0"`, `"node_modules/a": {"resolved": "w/a", "link": true}, "w/a": {"version": "1.0.0"}`)}, []string{}},
+		"yarn":                  {map[string]string{"yarn.lock": yarn("a@1.0.0", "./evil.tgz")}, []string{"file a@1.0.0 yarn.lock:6:12 is taken from the file ./evil.tgz, which nobody asks for"}},
+		"yarn, file:":           {map[string]string{"yarn.lock": yarn("a@^1.0.0", "file:evil.tgz")}, told("yarn.lock:6:12")},
+		"yarn, asked":           {map[string]string{"yarn.lock": yarn("a@file:evil.tgz", "file:evil.tgz")}, []string{}},
+		"yarn's mirror":         {map[string]string{"yarn.lock": yarn("a@1.0.0", "a-1.0.0.tgz")}, []string{}},
+		"pnpm":                  {map[string]string{"pnpm-lock.yaml": pnpm("a@1.0.0", "")}, told("pnpm-lock.yaml:6:135")},
+		"pnpm, asked":           {map[string]string{"pnpm-lock.yaml": pnpm("a@file:evil.tgz", "    version: 1.0.0\n")}, []string{}},
+		"bun":                   {map[string]string{"bun.lock": `{"lockfileVersion": 1, "workspaces": {}, "packages": {"a": ["a@1.0.0", "file:evil.tgz", {}, ""]}}`}, told("bun.lock:1:72")},
+	} {
+		if diff := cmp.Diff(c.want, flagLines(t, machine(), c.files)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestClashes(t *testing.T) {
 	t.Parallel()
 	const (
@@ -254,7 +299,7 @@ func TestClashes(t *testing.T) {
 		"in one file": {map[string]string{"package-lock.json": `{"packages":{"node_modules/a":{"version":"1.0.0","integrity":"` + sha512SRI + `"},` + "\n" + `"node_modules/b/node_modules/a":{"version":"1.0.0","integrity":"` + other + `"}}}`},
 			[]string{"clash a@1.0.0 package-lock.json:2:64 has another sha512 than in package-lock.json:1"}},
 		"other versions":           {map[string]string{"package-lock.json": `{"packages":{"node_modules/a":{"version":"1.0.0","integrity":"` + sha512SRI + `"},"node_modules/b/node_modules/a":{"version":"1.0.1","integrity":"` + other + `"}}}`}, []string{}},
-		"what no registry has":     {map[string]string{"package-lock.json": `{"packages":{"node_modules/a":{"version":"1.0.0","resolved":"file:a.tgz","integrity":"` + sha512SRI + `"},"node_modules/b/node_modules/a":{"version":"1.0.0","resolved":"file:b.tgz","integrity":"` + other + `"}}}`}, []string{}},
+		"what no registry has":     {map[string]string{"package-lock.json": `{"packages":{"":{"dependencies":{"a":"file:a.tgz"}},"node_modules/a":{"version":"1.0.0","resolved":"file:a.tgz","integrity":"` + sha512SRI + `"},"node_modules/b/node_modules/a":{"version":"1.0.0","resolved":"file:b.tgz","integrity":"` + other + `"}}}`}, []string{}},
 		"a repository and package": {map[string]string{"package-lock.json": npm(sha512SRI), "w/package-lock.json": `{"packages":{"node_modules/a":{"version":"1.0.0","resolved":"git+https://github.com/u/a.git#0","integrity":"` + other + `"}}}`}, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {

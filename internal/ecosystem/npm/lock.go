@@ -535,6 +535,9 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		if e.At = at; url.text != "" {
 			e.At = url.at
 		}
+		if inner >= 0 && !link || v1 && !isSpec(e.Version) {
+			takesFile(l, &e)
+		}
 		l.Entries = append(l.Entries, e)
 		return true
 	}
@@ -598,6 +601,13 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		return add(field{name.text, name.at})
 	}
 	return add(field{})
+}
+
+// takesFile notes an entry for which a file is taken.
+func takesFile(l *lockfile.Lock, e *lockfile.Entry) {
+	if isFile(e.URL) {
+		l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: cmp.Or(e.Alias, e.Name), Version: e.Version, File: e.URL, At: e.At})
+	}
 }
 
 // isSpec tells whether what stands for a version names a place instead.

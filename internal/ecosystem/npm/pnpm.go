@@ -338,7 +338,11 @@ func (p *pnpmLock) pin(key string, at lockfile.Position, r *resolution) bool {
 		add(registry+"/"+name+"/-/"+base(name)+"-"+version+".tgz", r.registry.at, &r.integrity)
 	case tarball == "":
 	case hasScheme(tarball):
-		add(tarball, r.tarball.at, &r.integrity)
+		if e := add(tarball, r.tarball.at, &r.integrity); version != "" && isVersion(version) {
+			named := *e
+			named.Name, named.Version = name, version
+			takesFile(&p.Lock, &named)
+		}
 	case !plainRelative(tarball):
 		return p.failAt(r.tarball.at, "holds a tarball that is neither an address nor a plain path of the registry")
 	case registry != "":

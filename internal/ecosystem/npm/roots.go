@@ -58,8 +58,8 @@ func (s *scanner) wants(w *wants, kind string) bool {
 	})
 }
 
-// renamed are the packages that are asked for by another name, as "alias name", and those asked for by an address, as
-// "alias ".
+// renamed are the packages that are asked for by another name, as "alias name", those asked for by an address, as
+// "alias ", and those asked for as a file, as "alias file:".
 type renamed map[string]bool
 
 // ask notes a requirement.
@@ -69,6 +69,8 @@ func (r *renamed) ask(alias, wanted string) {
 		name = name[:i]
 	}
 	switch {
+	case !isAlias && isFile(wanted):
+		name = "file:"
 	case !isAlias && !isHTTP(wanted):
 		return
 	case !isAlias:
@@ -82,7 +84,21 @@ func (r *renamed) ask(alias, wanted string) {
 
 // without are the substitutes that nobody asked for.
 func (r renamed) without(all []lockfile.Substitute) []lockfile.Substitute {
-	return slices.DeleteFunc(all, func(s lockfile.Substitute) bool { return r[s.For+" "+s.Name] || r[s.For+" "] })
+	return slices.DeleteFunc(all, func(s lockfile.Substitute) bool {
+		if s.File != "" {
+			return r[s.For+" file:"]
+		}
+		return r[s.For+" "+s.Name] || r[s.For+" "]
+	})
+}
+
+// isFile tells whether npm and yarn 1 take a text for the path of a file or directory.
+func isFile(text string) bool {
+	if isHTTP(text) || text == "" || text[0] >= '0' && text[0] <= '9' {
+		return false
+	}
+	kind, _, err := locateEntry("", text)
+	return err == nil && kind == kindFile
 }
 
 // asks notes requirements of a package that ask for another one by its name. Very few do, and the others are passed over.
@@ -91,7 +107,7 @@ func (s *scanner) asks() bool {
 	if !s.skip() {
 		return false
 	}
-	if text := s.text[start.i:s.i]; !strings.Contains(text, "npm:") && !strings.Contains(text, "://") {
+	if text := s.text[start.i:s.i]; !strings.Contains(text, "npm:") && !strings.Contains(text, "://") && !strings.Contains(text, "file:") {
 		return true
 	}
 	end := s.mark()

@@ -490,6 +490,9 @@ func (l *yarnLock) classicPackage(at lockfile.Position, patterns []string, versi
 		} else if !classicResolved(&e, kind, resolved, integrity) {
 			continue
 		}
+		if kind == fromRegistry {
+			takesFile(&l.Lock, &e)
+		}
 		if n := len(l.Entries); n == start || name != l.Entries[n-1].Name || e.URL != l.Entries[n-1].URL {
 			l.Entries = append(l.Entries, e)
 		}

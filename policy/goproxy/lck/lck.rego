@@ -200,8 +200,8 @@ weakness(g) := ["warning", sprintf("is pinned by %s alone, which can be forged",
 # METADATA
 # title: Locked package is fetched as another one
 # description: >-
-#  The address, or the name that the lock file has for it, is that of another package or of another version. Whoever reads
-#  the name is deceived, and the integrity fits what is fetched.
+#  The address, or the name that the lock file has for it, is that of another package or of another version, or of a file
+#  that nobody asks for. Whoever reads the name is deceived, and the integrity fits what is fetched.
 # custom:
 #   id: LCK005
 #   severity: error
@@ -209,6 +209,12 @@ weakness(g) := ["warning", sprintf("is pinned by %s alone, which can be forged",
 flags contains [p, "LCK005", "error", p.detail] if {
 	some p in input.flagged
 	p.kind == "other"
+}
+
+# A file of the checkout can be read before it gets there. Some keep all tarballs in their repository.
+flags contains [p, "LCK005", object.get({"change": "error"}, p.origin, "warning"), p.detail] if {
+	some p in input.flagged
+	p.kind == "file"
 }
 
 # METADATA

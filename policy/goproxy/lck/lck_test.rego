@@ -165,6 +165,12 @@ test_lck005_fires if {
 	told("LCK005", [flagged("other", {"version": ""})]) == [["error", "a", "a does so", 7]]
 }
 
+test_lck005_fires_for_a_file_that_nobody_asks_for if {
+	told("LCK005", [flagged("file", {})]) == [["warning", "a@1.0.0", "a@1.0.0 does so", 7]]
+	told("LCK005", [flagged("file", {"origin": "checkout"})]) == [["warning", "a@1.0.0", "a@1.0.0 does so", 7]]
+	told("LCK005", [flagged("file", {"origin": "change"})]) == [["error", "a@1.0.0", "a@1.0.0 does so", 7]]
+}
+
 test_lck005_silent if told("LCK005", [flagged("script", {}), flagged("clash", {}), flagged("deprecated", {})]) == []
 
 test_lck006_fires if told("LCK006", [flagged("clash", {})]) == [["error", "a@1.0.0", "a@1.0.0 does so", 7]]
