@@ -60,10 +60,19 @@ func Commands(text string) []Command {
 func Variable(name, value string) (Command, bool) {
 	c, ok := variable(name, value)
 	if ok {
+		if slices.Contains(commandVariables, strings.ToUpper(name)) { // what is behind the program may be a secret
+			program, _, more := strings.Cut(strings.TrimSpace(value), " ")
+			if value = program; more {
+				value += " …"
+			}
+		}
 		c.Kind, c.Text = CommandSource, shown(name+"="+value)
 	}
 	return c, ok
 }
+
+// commandVariables hold commands that go starts.
+var commandVariables = []string{"GOAUTH", "GOCACHEPROG"}
 
 // scan gathers what is found.
 type scan struct {
@@ -465,6 +474,28 @@ func variable(name, value string) (Command, bool) {
 				return is(source.Go, "lets go commands run or take something else ("+flag+")")
 			}
 		}
+	case "GOENV":
+		if value != "off" {
+			return is(source.Go, "lets go commands go by the settings in that file")
+		}
+	case "GOAUTH":
+		for command := range strings.SplitSeq(value, ";") {
+			if words := strings.Fields(command); len(words) > 0 && !slices.Contains([]string{"off", "netrc", "git"}, words[0]) {
+				return is(source.Go, "lets go commands start a program for credentials")
+			}
+		}
+	case "GOCACHEPROG":
+		return is(source.Go, "lets go commands start a program that holds their cache")
+	case "GOVCS":
+		for entry := range strings.SplitSeq(value, ",") {
+			pattern, tools, _ := strings.Cut(strings.TrimSpace(entry), ":")
+			risky := func(tool string) bool {
+				return slices.Contains([]string{"all", "svn", "bzr", "fossil"}, strings.TrimSpace(tool))
+			}
+			if (pattern == "public" || pattern != "private" && public(pattern)) && slices.ContainsFunc(strings.Split(tools, "|"), risky) {
+				return is(source.Go, "lets public modules be fetched by other tools than git and hg")
+			}
+		}
 	case "NPM_CONFIG_REGISTRY", "PNPM_CONFIG_REGISTRY", "YARN_REGISTRY", "YARN_NPM_REGISTRY_SERVER", "BUN_CONFIG_REGISTRY", "COREPACK_NPM_REGISTRY":
 		return named(Command{Ecosystem: source.NPM, Fault: "sets another npm registry"}, value), true
 	case "NPM_CONFIG_STRICT_SSL", "PNPM_CONFIG_STRICT_SSL", "YARN_STRICT_SSL", "YARN_ENABLE_STRICT_SSL":
@@ -710,7 +741,7 @@ func (j *judge) golang(args []shellWord) {
 			for _, w := range rest {
 				if name, value, ok := strings.Cut(w.text, "="); ok {
 					if c, ok := Variable(name, value); ok {
-						c.Text = shown("go env -w " + w.text)
+						c.Text = "go env -w " + c.Text
 						j.tell(c, w)
 					}
 				}
