@@ -161,7 +161,7 @@ func Settings() []Setting {
 			Doc: "Whether a source whose address cannot be seen, as behind a forward proxy, is refused.",
 			set: yes("true", func(c *Config) *Value[bool] { return &c.RequireAddress })},
 		{Name: "direct", YAML: "direct", Allowed: []string{allow, deny}, Default: allow, Example: deny,
-			Doc: "Whether module downloads may end at the version control hosts (GOPROXY's direct).",
+			Doc: "Whether module downloads may end at the version control hosts (direct in GOPROXY, or a GONOPROXY or GOPRIVATE that takes in public modules).",
 			set: yes(allow, func(c *Config) *Value[bool] { return &c.Direct })},
 		{Name: "verify", YAML: "verify", Flag: "verify", Input: true, Default: VerifyAuto, Allowed: verifies, Example: VerifyOn,
 			Doc: "Whether the lines of go.sum are compared with the transparency log of the checksum database: auto where the log or a proof file answers, on fails where a line could not be compared, off compares nothing.",

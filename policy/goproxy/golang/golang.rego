@@ -63,15 +63,21 @@ finding contains object.union(place.position(p), {
 	some [severity, fault] in pattern_faults(p)
 }
 
-pattern_faults(p) := ({["warning", "takes in public modules, which then come unverified"] |
-	p.broad
-	p.name != "GONOPROXY"
-} | {["warning", "does not match: the name of a private module goes to public services"] |
-	p.spaced
-}) | {["note", "has no host in front and matches nothing"] |
-	p.hostless
-	p.pattern != "none" # the usual word for an empty list
-}
+pattern_faults(p) := union({
+	breadth(p), {["warning", "does not match: the name of a private module goes to public services"] |
+		p.spaced
+	},
+	{["note", "has no host in front and matches nothing"] |
+		p.hostless
+		p.pattern != "none" # the usual word for an empty list
+	},
+})
+
+breadth(p) := set() if not p.broad
+
+else := {["note", "lets public modules come from version control hosts, past the proxies"]} if p.name == "GONOPROXY"
+
+else := {["warning", "takes in public modules, which then come unverified"]}
 
 # METADATA
 # title: Verification is switched off for some modules
@@ -123,6 +129,27 @@ finding contains object.union(place.position(p), {
 	p.kind == "direct"
 	not behind_off(p)
 }
+
+# What GONOPROXY takes in comes from version control hosts whatever GOPROXY says. Without one GOPRIVATE is taken for it.
+finding contains object.union(place.position(p), {
+	"id": "GO004",
+	"severity": "error",
+	"msg": sprintf("%s: pattern %q sends public modules to version control hosts (direct), which the configuration does not allow", [
+		named(p.name, p), p.pattern,
+	]),
+	"subject": sprintf("%s=%s", [p.name, p.pattern]),
+	"fix": sprintf("keep %s to the prefixes of your own modules, or write direct: allow in .goproxy/config.yaml", [p.name]),
+}) if {
+	data.goproxy.direct_denied
+	some p in go.patterns
+	p.broad
+	not p.spaced
+	p.name == past_proxies
+}
+
+past_proxies := "GONOPROXY" if "GONOPROXY" in ({s.name | some s in input.settings} | {p.name | some p in go.patterns})
+
+else := "GOPRIVATE"
 
 # behind_off holds for an entry that the go command never comes to.
 behind_off(p) if {
@@ -193,6 +220,7 @@ flags := {
 	"overlay": ["warning", "replaces source files"],
 	"toolexec": ["warning", "runs a program in front of compiler and linker"],
 	"exec": ["warning", "runs a program in front of tests"],
+	"modcacherw": ["note", "leaves the module cache writable, so that what was verified can be changed"],
 }
 
 written(f) := "-mod=mod" if f.name == "mod"
@@ -205,7 +233,7 @@ harmless(f) if {
 }
 
 harmless(f) if {
-	f.name == "insecure"
+	f.name in {"insecure", "modcacherw"}
 	f.value in {"false", "0", "f", "F", "FALSE", "False"}
 }
 

@@ -65,13 +65,13 @@ test_go002_fires if {
 	severities("GO002", pattern("GONOSUMDB", {"broad": true})) == ["warning"]
 	severities("GO002", pattern("GOPRIVATE", {"spaced": true})) == ["warning"]
 	severities("GO002", pattern("GONOPROXY", {"spaced": true})) == ["warning"]
+	severities("GO002", pattern("GONOPROXY", {"broad": true})) == ["note"]
 	severities("GO002", pattern("GOPRIVATE", {"hostless": true})) == ["note"]
 	severities("GO002", pattern("GOPRIVATE", {"broad": true, "spaced": true})) == ["warning", "warning"]
 }
 
 test_go002_silent_on_a_sane_pattern if {
 	severities("GO002", pattern("GOPRIVATE", {})) == []
-	severities("GO002", pattern("GONOPROXY", {"broad": true})) == []
 	severities("GO002", pattern("GONOPROXY", {"pattern": "none", "hostless": true})) == []
 }
 
@@ -112,6 +112,27 @@ denied(proxies) := sort([f.severity |
 
 direct(index) := {"kind": "direct", "before": ",", "index": index, "followed": false, "setting": "GOPROXY in the environment"}
 
+past(settings, name, change) := sort([f.severity |
+	some f in golang.finding with input as {"scope": "all", "settings": settings, "go": object.union(base, pattern(name, change))}
+		with data.goproxy.direct_denied as true
+	f.id == "GO004"
+])
+
+noproxy := [{"ecosystem": "go", "name": "GONOPROXY", "value": "none"}]
+
+test_go004_fires_on_a_way_past_the_proxies if {
+	past(noproxy, "GONOPROXY", {"broad": true}) == ["error"]
+	past([], "GOPRIVATE", {"broad": true}) == ["error"]
+}
+
+test_go004_silent_on_patterns_of_your_own if {
+	past(noproxy, "GONOPROXY", {}) == []
+	past(noproxy, "GOPRIVATE", {"broad": true}) == []
+	past([], "GONOSUMDB", {"broad": true}) == []
+	past([], "GOPRIVATE", {"broad": true, "spaced": true}) == []
+	severities("GO004", pattern("GOPRIVATE", {"broad": true})) == []
+}
+
 test_go004_fires_on_a_denied_direct if {
 	denied([proxy("https", {}), direct(1)]) == ["error"]
 	denied([proxy("https", {}), direct(1), object.union(direct(2), {"kind": "off"})]) == ["error"]
@@ -130,6 +151,7 @@ flag(name, value) := {"flags": [{"name": name, "value": value, "origin": "runner
 
 test_go005_fires if {
 	severities("GO005", flag("insecure", "")) == ["error"]
+	severities("GO005", flag("modcacherw", "")) == ["note"]
 	severities("GO005", flag("mod", "mod")) == ["warning"]
 	every name in {"modfile", "overlay", "toolexec", "exec"} {
 		severities("GO005", flag(name, "x")) == ["warning"]
@@ -149,6 +171,7 @@ test_go005_fires_on_flags_that_cannot_be_read if {
 test_go005_silent_on_other_flags if {
 	severities("GO005", flag("mod", "readonly")) == []
 	severities("GO005", flag("insecure", "false")) == []
+	severities("GO005", flag("modcacherw", "false")) == []
 	severities("GO005", flag("overlay", "false")) == ["warning"]
 	severities("GO005", flag("trimpath", "")) == []
 	severities("GO005", {"flags": [{"name": "trimpath", "value": "", "broken": "", "setting": ""}]}) == []
