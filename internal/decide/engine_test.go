@@ -108,6 +108,7 @@ func ill() Input {
 		Tools:      []Tool{{Path: "evil.test/gen", Foreign: true, Origin: "change", Position: at("go.mod", 13, 1)}},
 		Uses:       []Use{{Target: "../y", Origin: "checkout", Position: at("go.work", 3, 1)}},
 		Debug:      []Debug{{Setting: "tls10server=1", Effect: "lets TLS servers accept TLS 1.0", Position: at("go.mod", 14, 1)}},
+		Directives: []Directive{{Name: "retract", Value: "v1.0.0", Comment: "it leaks", Position: at("go.mod", 15, 1)}},
 		Vendor:     []Vendored{{Module: "a.test/v@v1.0.0", Fault: "is listed as explicit, and no go.mod requires it", Position: at("vendor/modules.txt", 1, 3)}},
 		Clashes:    []Clash{{Module: "a.test/r", Version: "v1.0.0", Other: "go.sum:1", Position: at("go.work.sum", 2, 17)}},
 		Log: &Log{Name: "sum.golang.org", Fork: "shows two trees", Lies: []string{}, Reason: "nobody was asked", Lines: LogLines{Total: 6, Private: 1, Unverified: 2},

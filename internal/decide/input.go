@@ -141,6 +141,8 @@ type Go struct {
 	Uses []Use `json:"uses"`
 	// Debug are the godebug lines that make a program less safe.
 	Debug []Debug `json:"debug"`
+	// Directives are the go, toolchain, godebug and retract lines of all go.mod and go.work files.
+	Directives []Directive `json:"directives"`
 	// Vendor is where a vendor directory says something else than go.mod and go.sum.
 	Vendor []Vendored `json:"vendor"`
 	// Clashes are modules for which two go.sum or go.work.sum files hold different hashes.
@@ -375,6 +377,18 @@ type Debug struct {
 	// Setting is "tls10server=1", Effect what it does, in words.
 	Setting string `json:"setting"`
 	Effect  string `json:"effect"`
+	lockfile.Position
+}
+
+// Directive is one line of a go.mod or go.work that says how the modules there are built, or which of their own versions
+// they take back.
+type Directive struct {
+	// Name is go, toolchain, godebug or retract.
+	Name string `json:"name"`
+	// Value is "1.26", "go1.26.8", "tls10server=1" or "[v1.0.0, v1.1.0]".
+	Value string `json:"value"`
+	// Comment is the reason of a retract line; empty for others.
+	Comment string `json:"comment"`
 	lockfile.Position
 }
 

@@ -27,6 +27,31 @@ func (v *view) addDirectives(m *main) {
 			Position: position(m.file, t.Syntax.Start)})
 	}
 	v.addDebug(m.file, m.mod.Godebug)
+	v.addLines(m.file, m.mod.Go, m.mod.Toolchain, m.mod.Godebug, m.mod.Retract)
+}
+
+// addLines takes in what no rule of ours asks for one by one.
+func (v *view) addLines(file lockfile.File, goLine *modfile.Go, toolchain *modfile.Toolchain, debug []*modfile.Godebug, retract []*modfile.Retract) {
+	add := func(name, value, comment string, line *modfile.Line) {
+		v.directives = append(v.directives, decide.Directive{Name: name, Value: source.Plain(value, 200), Comment: source.Plain(comment, 500),
+			Position: position(file, line.Start)})
+	}
+	if goLine != nil {
+		add("go", goLine.Version, "", goLine.Syntax)
+	}
+	if toolchain != nil {
+		add("toolchain", toolchain.Name, "", toolchain.Syntax)
+	}
+	for _, g := range debug {
+		add("godebug", g.Key+"="+g.Value, "", g.Syntax)
+	}
+	for _, r := range retract {
+		versions := r.Low
+		if r.High != r.Low {
+			versions = "[" + r.Low + ", " + r.High + "]"
+		}
+		add("retract", versions, r.Rationale, r.Syntax)
+	}
 }
 
 // addUse takes in a use directive that leads out of the checkout.

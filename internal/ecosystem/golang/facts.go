@@ -28,7 +28,7 @@ func (v *view) fill(in *decide.Input, after *choose.Choice) {
 	proxies := set.get("GOPROXY")
 	g := &decide.Go{Proxies: []decide.Proxy{}, Patterns: []decide.Pattern{}, Flags: []decide.Flag{},
 		Replaces: list(v.replaces), Unsummed: list(v.unsummed), Excludes: list(v.excludes), Tools: list(v.tools), Uses: list(v.uses),
-		Debug: list(v.debug), Vendor: list(v.vendor), Clashes: list(v.clashes), Lookalikes: list(v.lookalikes),
+		Debug: list(v.debug), Directives: list(v.directives), Vendor: list(v.vendor), Clashes: list(v.clashes), Lookalikes: list(v.lookalikes),
 		Requires: list(v.requires.groups), VCS: list(parseVCS(set.get("GOVCS"))), EnvFile: v.env,
 		Programs:   list(append(v.authPrograms(set.get("GOAUTH")), v.cachePrograms(set.get("GOCACHEPROG"))...)),
 		Toolchains: list(v.toolchains(set.get("GOTOOLCHAIN")))}

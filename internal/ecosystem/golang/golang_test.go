@@ -342,7 +342,12 @@ func nothing() decide.Go {
 	return decide.Go{Proxies: []decide.Proxy{}, Patterns: []decide.Pattern{}, Flags: []decide.Flag{}, Replaces: []decide.Replace{},
 		Unsummed: []decide.Unsummed{}, VCS: []decide.VCS{}, Programs: []decide.Program{}, Toolchains: []decide.Toolchain{},
 		Requires: []decide.Requirement{}, Lookalikes: []decide.Lookalike{}, Excludes: []decide.Exclude{}, Tools: []decide.Tool{},
-		Uses: []decide.Use{}, Debug: []decide.Debug{}, Vendor: []decide.Vendored{}, Clashes: []decide.Clash{}}
+		Uses: []decide.Use{}, Debug: []decide.Debug{}, Directives: []decide.Directive{}, Vendor: []decide.Vendored{}, Clashes: []decide.Clash{}}
+}
+
+// goLine is the directive of oneModule.
+func goLine() []decide.Directive {
+	return []decide.Directive{{Name: "go", Value: "1.26", Position: lockfile.Position{File: "go.mod", Line: 3, Column: 1}}}
 }
 
 // required is what oneModule requires.
@@ -364,7 +369,7 @@ func TestRepoOnlyLeavesTheMachineOut(t *testing.T) {
 	want := nothing()
 	want.SumDB = decide.SumDB{Value: "sum.golang.org", Mode: "on", Name: "sum.golang.org", KeyKnown: true, From: decide.From{Origin: "builtin", Setting: "GOSUMDB"}}
 	want.Modules = decide.Switch{Value: "on", From: decide.From{Origin: "builtin", Setting: "GO111MODULE"}}
-	want.Requires = []decide.Requirement{required()}
+	want.Requires, want.Directives = []decide.Requirement{required()}, goLine()
 	if diff := cmp.Diff(&want, in.Go); diff != "" {
 		t.Error(diff)
 	}
@@ -405,7 +410,7 @@ func TestFill(t *testing.T) {
 	want.Go.Flags = []decide.Flag{{Name: "mod", Value: "mod", From: from("GOFLAGS")}, {Name: "ldflags", Value: "***", From: from("GOFLAGS")}}
 	want.Go.Modules = decide.Switch{Value: "on", From: decide.From{Origin: "builtin", Setting: "GO111MODULE"}}
 	want.Go.Programs = []decide.Program{{Name: "GOAUTH", Kind: "runner", From: from("GOAUTH")}}
-	want.Go.Requires = []decide.Requirement{required()}
+	want.Go.Requires, want.Go.Directives = []decide.Requirement{required()}, goLine()
 	if diff := cmp.Diff(want, in); diff != "" {
 		t.Error(diff)
 	}

@@ -48,6 +48,7 @@ type pins struct {
 	tools         []decide.Tool
 	uses          []decide.Use
 	debug         []decide.Debug
+	directives    []decide.Directive
 	vendor        []decide.Vendored
 	vendored      []ecosystem.LogLine
 	clashes       []decide.Clash
@@ -187,6 +188,7 @@ func (v *view) readPins() error {
 		}
 		v.addReplaces(file, work.Replace)
 		v.addDebug(file, work.Godebug)
+		v.addLines(file, work.Go, work.Toolchain, work.Godebug, nil)
 		v.wants = append(v.wants, wanted(file, work.Go, work.Toolchain))
 		v.addVendor(w.vendor, w, w.members)
 	}
