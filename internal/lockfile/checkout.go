@@ -66,10 +66,18 @@ type Checkout struct {
 	replaced map[string][]byte
 	// Notes say what the walk left out.
 	Notes []string
+	// walked are the first of them, of what could not be looked through.
+	walked []string
+	// passed are the files in directories that are not judged, untold is true where there may be more.
+	passed []string
+	untold bool
 	// Fence is the outermost directory that the author of the checkout may have written: the checkout itself, or the
 	// repository or workspace that it lies in. Nothing below it is started or believed as the machine's own.
 	Fence string
 }
+
+// maxNames bounds the names of all directories that are looked through.
+const maxNames = 3_000_000
 
 // Open opens dir and looks for files with the given base names in it. Those in hidden, vendored and test data directories
 // are only counted, except in hidden ones that CI systems start from. Where within is not empty and dir lies below it by name, no link on the way may lead out of within. A
@@ -127,7 +135,7 @@ func (c *Checkout) walk(wanted map[string]bool) error {
 		return problem.New(problem.Usage, c.dir, "give a directory that exists and can be read", "%w", plain(err))
 	}
 	seen := map[string]bool{".": true}
-	queue, links, dirs := []place{{".", 0}}, []place(nil), 0
+	queue, links, dirs, left := []place{{".", 0}}, []place(nil), 0, maxNames
 	var asides []string
 	for len(queue)+len(links) > 0 {
 		var p place
@@ -153,9 +161,12 @@ func (c *Checkout) walk(wanted map[string]bool) error {
 			c.Notes = append(c.Notes, fmt.Sprintf("%s could not be looked through: %v", p.path, plain(err)))
 			continue
 		}
-		entries, err := d.ReadDir(-1)
+		entries, err := d.ReadDir(left + 1)
 		d.Close()
-		if err != nil {
+		if left -= len(entries); left < 0 {
+			return problem.New(problem.Usage, c.dir, "check a smaller directory", "has more than %d files and directories", maxNames)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
 			c.Notes = append(c.Notes, fmt.Sprintf("%s could not be looked through: %v", p.path, plain(err)))
 			continue
 		}
@@ -166,7 +177,7 @@ func (c *Checkout) walk(wanted map[string]bool) error {
 			switch {
 			case wanted[name] && !e.IsDir():
 				if len(c.files) >= maxFiles {
-					return problem.New(problem.Usage, c.dir, "check a smaller directory", "has more than %d files that package managers read", maxFiles)
+					return tooMany(c.dir)
 				}
 				c.files = append(c.files, next.path)
 			case foreign[name]:
@@ -188,13 +199,11 @@ func (c *Checkout) walk(wanted map[string]bool) error {
 	return nil
 }
 
-// count notes the files below some directories that are not judged.
+// count finds the files below some directories that are not judged.
 func (c *Checkout) count(dirs []string, wanted map[string]bool) {
-	var found []string
-	n := 0
 	for i := 0; i < len(dirs); i++ {
 		if i >= maxAside {
-			c.Notes = append(c.Notes, fmt.Sprintf("more than %d directories are hidden, vendored or of test data, and were not all looked through", maxAside))
+			c.untold = true
 			break
 		}
 		d, err := c.root.Open(dirs[i])
@@ -208,21 +217,49 @@ func (c *Checkout) count(dirs []string, wanted map[string]bool) {
 			case e.IsDir() && !foreign[e.Name()] && strings.Count(name, "/") < maxDepth:
 				dirs = append(dirs, name)
 			case !e.IsDir() && wanted[e.Name()]:
-				if n++; len(found) < 3 || name < found[2] {
-					found = append(found, name)
-					slices.Sort(found)
-					found = found[:min(len(found), 3)]
-				}
+				c.passed = append(c.passed, name)
 			}
 		}
 	}
-	if n > 0 {
-		more := ""
+	slices.Sort(c.passed)
+	found := len(c.Notes)
+	c.Notes = append(c.Notes, c.aside()...)
+	c.walked = c.Notes[:found:found]
+}
+
+// aside are notes of the files that are not judged.
+func (c *Checkout) aside() (out []string) {
+	if c.untold {
+		out = append(out, fmt.Sprintf("more than %d directories are hidden, vendored or of test data, and were not all looked through", maxAside))
+	}
+	if n := len(c.passed); n > 0 {
+		found, more := c.passed[:min(n, 3)], ""
 		if n > len(found) {
 			more = fmt.Sprintf(" and %d more", n-len(found))
 		}
-		c.Notes = append(c.Notes, fmt.Sprintf("not judged, since in hidden, vendored or test data directories: %s%s", source.Plain(strings.Join(found, ", "), 300), more))
+		out = append(out, fmt.Sprintf("not judged, since in hidden, vendored or test data directories: %s%s", source.Plain(strings.Join(found, ", "), 300), more))
 	}
+	return out
+}
+
+// Add takes in a file that the walk has passed over, because a file that it has found leads a tool there.
+func (c *Checkout) Add(name string) error {
+	if slices.Contains(c.files, name) {
+		return nil
+	}
+	if len(c.files) >= maxFiles {
+		return tooMany(c.dir)
+	}
+	c.files = append(c.files, name)
+	if i, ok := slices.BinarySearch(c.passed, name); ok {
+		c.passed = slices.Delete(c.passed, i, i+1)
+		c.Notes = append(slices.Clone(c.walked), c.aside()...)
+	}
+	return nil
+}
+
+func tooMany(dir string) error {
+	return problem.New(problem.Usage, dir, "check a smaller directory", "has more than %d files that package managers read", maxFiles)
 }
 
 // Files are the paths of the files with that base name, the nearest to the root first.

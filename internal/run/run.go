@@ -127,6 +127,10 @@ func (p Process) open(ctx context.Context, ask Ask, lenient bool) (*job, error) 
 		return nil, err
 	}
 	j.checkout.Fence = j.fence()
+	if err := golang.Join(j.checkout); err != nil {
+		j.checkout.Close()
+		return nil, err
+	}
 	j.notes = append(j.notes, j.checkout.Notes...)
 	if err := j.configure(ctx, file, names); err != nil {
 		j.checkout.Close()

@@ -5,9 +5,12 @@ package golang
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 
+	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 
 	"github.com/org/goproxy-action/internal/decide"
@@ -23,6 +26,47 @@ func Names() []string { return []string{"go.mod", "go.sum", "go.work", "go.work.
 func Beside(name string) []string {
 	if base := path.Base(name); base == "go.mod" || base == "go.work" {
 		return []string{path.Join(path.Dir(name), vendorFile)}
+	}
+	return nil
+}
+
+// Join adds to the files of a checkout those of the modules that a go.work uses in a directory that is passed over
+// otherwise (_x, testdata): the go command reads them as it does any other's, with their replacements. The error is a
+// *problem.Problem of code Usage where there are too many. A go.work that cannot be read is New's to tell of.
+func Join(co *lockfile.Checkout) error {
+	known := map[string]bool{}
+	for _, name := range Names() {
+		for _, file := range co.Files(name) {
+			known[file] = true
+		}
+	}
+	for _, name := range co.Files("go.work") {
+		file, err := co.Read(name, maxModFile)
+		if err != nil {
+			continue
+		}
+		work, err := modfile.ParseWork(name, file.Data, nil)
+		if err != nil {
+			continue
+		}
+		for _, use := range work.Use {
+			if outside(file, use.Path) {
+				continue
+			}
+			for _, base := range []string{"go.mod", "go.sum"} {
+				member := path.Join(path.Dir(name), use.Path, base)
+				if known[member] {
+					continue
+				}
+				if _, err := co.Read(member, maxModFile); errors.Is(err, fs.ErrNotExist) || co.Escapes(member) {
+					continue
+				}
+				known[member] = true
+				if err := co.Add(member); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	return nil
 }

@@ -133,7 +133,7 @@ func (v *view) readPins() error {
 			problems = append(problems, err)
 			continue
 		}
-		m.vendor, m.replaced = v.readVendored(name), replacedBy(m.mod.Replace)
+		m.vendor, m.replaced = v.readVendored(name).inForce(m.mod.Go, false), replacedBy(m.mod.Replace)
 		mains[name], order = m, append(order, m)
 		if m.mod.Module != nil {
 			v.own = append(v.own, m.mod.Module.Mod.Path)
@@ -163,7 +163,7 @@ func (v *view) readPins() error {
 			continue
 		}
 		w := &workspace{file: file, work: work, replaced: replacedBy(work.Replace),
-			sums: sums(path.Join(path.Dir(name), "go.work.sum")), vendor: v.readVendored(name)}
+			sums: sums(path.Join(path.Dir(name), "go.work.sum")), vendor: v.readVendored(name).inForce(work.Go, true)}
 		for _, use := range work.Use {
 			m := mains[path.Join(path.Dir(name), use.Path, "go.mod")]
 			if m == nil || path.IsAbs(use.Path) {
@@ -202,18 +202,18 @@ func (v *view) readPins() error {
 		}
 		v.addVendor(m.vendor, nil, []*main{m})
 	}
-	vendors := map[string]bool{}
+	vendors := map[string]bool{} // by file
 	for _, m := range order {
-		vendors[path.Dir(m.file.Path)] = vendors[path.Dir(m.file.Path)] || m.hasVendor()
+		vendors[m.file.Path], _ = m.vendored(module.Version{})
 		for _, w := range m.works {
-			vendors[path.Dir(w.file.Path)] = vendors[path.Dir(w.file.Path)] || w.vendor != nil
+			vendors[w.file.Path] = w.vendor != nil
 		}
 	}
 	for _, r := range v.replaces {
 		if r.Kind == "module" {
 			v.requires.add(r.Target, r.TargetVersion, r.Position)
 			paths.add(r.Target, r.Position)
-			v.fetched = append(v.fetched, fetched{module.Version{Path: r.Target, Version: r.TargetVersion}, r.Position, vendors[path.Dir(r.File)]})
+			v.fetched = append(v.fetched, fetched{module.Version{Path: r.Target, Version: r.TargetVersion}, r.Position, vendors[r.File]})
 		}
 	}
 	v.lookalikes = paths.lookalikes()
@@ -353,17 +353,18 @@ func (v *view) addRequired(m *main, paths *pathList) {
 		paths.add(r.Mod.Path, at)
 		every := module.Version{Path: r.Mod.Path}
 		replaced := m.replaced[r.Mod] || m.replaced[every]
-		summed, vendored := m.sums[r.Mod], m.vendor.has(r.Mod)
+		summed := m.sums[r.Mod]
+		allVendored, vendored := m.vendored(r.Mod)
 		for _, w := range m.works {
 			replaced = replaced || w.replaced[r.Mod] || w.replaced[every]
-			summed, vendored = summed|w.sums[r.Mod], vendored || w.vendor.has(r.Mod)
+			summed |= w.sums[r.Mod]
 		}
 		if replaced {
 			continue
 		}
 		v.required = append(v.required, r.Mod.Path)
 		v.requires.add(r.Mod.Path, r.Mod.Version, at)
-		v.fetched = append(v.fetched, fetched{r.Mod, at, m.hasVendor()})
+		v.fetched = append(v.fetched, fetched{r.Mod, at, allVendored})
 		if !vendored && summed&modHashed == 0 {
 			missing := "all"
 			if summed != 0 {

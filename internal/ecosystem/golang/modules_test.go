@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,22 +170,59 @@ func TestMissingSum(t *testing.T) {
 	}
 }
 
+// The go command goes by a go.work and what it uses wherever that lies (go 1.26), and so do we.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	const evil = "module x.test/evil\n\ngo 1.26\n\nreplace golang.org/x/text => evil.test/text v1.0.0\n"
+	dir := write(t, map[string]string{"go.mod": "module a.test/a\n", "go.work": "go 1.26\nuse .\nuse ./_evil\nuse ./testdata/x/\nuse ./gone\nuse ../up\nuse ./out\n",
+		"_evil/go.mod": evil, "_evil/go.sum": "", "testdata/x/go.mod": evil, "testdata/y/go.mod": evil})
+	if err := os.Symlink(write(t, map[string]string{"go.mod": evil}), filepath.Join(dir, "out")); err != nil {
+		t.Fatal(err)
+	}
+	co, err := lockfile.Open(dir, "", Names()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { co.Close() })
+	if err := Join(co); err != nil {
+		t.Fatal(err)
+	}
+	got := judgedAt(t, machine(t, nil), co, map[string]string{}, "MOD001")
+	want := []string{
+		"error MOD001 _evil/go.mod:5:1 golang.org/x/text is replaced by evil.test/text, which belongs to somebody else",
+		"error MOD001 go.work:6:1 ../up is used by the workspace, and lies outside the checkout",
+		"error MOD001 go.work:7:1 ./out is used by the workspace, and lies outside the checkout",
+		"error MOD001 testdata/x/go.mod:5:1 golang.org/x/text is replaced by evil.test/text, which belongs to somebody else",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if notes := []string{"not judged, since in hidden, vendored or test data directories: testdata/y/go.mod"}; !slices.Equal(co.Notes, notes) {
+		t.Errorf("notes %q", co.Notes)
+	}
+}
+
 func TestVendored(t *testing.T) {
 	t.Parallel()
-	const list = "## workspace\n# b.test/b v1.0.0\n## explicit; go 1.26\nb.test/b\n# c.test/c v1.0.0 => ./c\n# d.test/d => ./d\n#e.test/e v1.0.0\n"
+	const list = "# b.test/b v1.0.0\n## explicit; go 1.26\nb.test/b\n# c.test/c v1.0.0 => ./c\n# d.test/d => ./d\n#e.test/e v1.0.0\n"
 	mod := func(requires ...string) string {
-		return "module a.test/a\n\nrequire (\n\t" + strings.Join(requires, "\n\t") + "\n)\n"
+		return "module a.test/a\n\ngo 1.26\n\nrequire (\n\t" + strings.Join(requires, "\n\t") + "\n)\n"
 	}
 	for name, tt := range map[string]struct {
 		files map[string]string
 		want  string
 	}{
+		"before 1.14":             {map[string]string{"go.mod": strings.Replace(mod("b.test/b v1.0.0"), "1.26", "1.13", 1), "vendor/modules.txt": list}, "b.test/b v1.0.0"},
+		"without a version":       {map[string]string{"go.mod": strings.Replace(mod("b.test/b v1.0.0"), "go 1.26", "", 1), "vendor/modules.txt": list}, "b.test/b v1.0.0"},
+		"for a workspace":         {map[string]string{"go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": "## workspace\n" + list}, "b.test/b v1.0.0"},
+		"of a member alone":       {map[string]string{"go.work": "go 1.26\nuse ./m\n", "m/go.mod": mod("b.test/b v1.0.0"), "m/vendor/modules.txt": list}, "b.test/b v1.0.0"},
+		"for a module":            {map[string]string{"go.work": "go 1.26\nuse ./m\n", "m/go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": list}, "b.test/b v1.0.0"},
 		"listed":                  {map[string]string{"go.mod": mod("b.test/b v1.0.0", "c.test/c v1.0.0"), "vendor/modules.txt": list}, ""},
 		"another version":         {map[string]string{"go.mod": mod("b.test/b v1.0.1"), "vendor/modules.txt": list}, "b.test/b v1.0.1"},
 		"not listed":              {map[string]string{"go.mod": mod("e.test/e v1.0.0", "d.test/d v1.0.0"), "vendor/modules.txt": list}, "e.test/e v1.0.0 d.test/d v1.0.0"},
 		"of another module":       {map[string]string{"go.mod": mod("b.test/b v1.0.0"), "x/go.mod": "module x.test/x\n", "x/vendor/modules.txt": list}, "b.test/b v1.0.0"},
-		"of the workspace":        {map[string]string{"go.work": "go 1.26\nuse ./m\n", "m/go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": list}, ""},
-		"of another's workspace":  {map[string]string{"go.work": "go 1.26\nuse ./x\n", "m/go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": list}, "b.test/b v1.0.0"},
+		"of the workspace":        {map[string]string{"go.work": "go 1.26\nuse ./m\n", "m/go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": "## workspace\n" + list}, ""},
+		"of another's workspace":  {map[string]string{"go.work": "go 1.26\nuse ./x\n", "m/go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": "## workspace\n" + list}, "b.test/b v1.0.0"},
 		"a directory of the name": {map[string]string{"go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt/x": list}, "b.test/b v1.0.0"},
 		"too large":               {map[string]string{"go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": list + strings.Repeat("\n", maxModFile)}, "b.test/b v1.0.0"},
 	} {

@@ -36,10 +36,6 @@ type fetched struct {
 	vendored bool
 }
 
-func (m *main) hasVendor() bool {
-	return m.vendor != nil || slices.ContainsFunc(m.works, func(w *workspace) bool { return w.vendor != nil })
-}
-
 // releases asks the module proxies that the go command would ask, as it would walk their list.
 func (v *view) releases(ctx context.Context, q ecosystem.Inquiry) (said ecosystem.Said) {
 	list, vendored := v.pinned(q)

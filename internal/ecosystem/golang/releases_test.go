@@ -166,7 +166,7 @@ func TestReleasesOfAChange(t *testing.T) {
 // Names that are nobody else's business are asked nowhere, and what is not asked is said.
 func TestReleasesThatAreNotAsked(t *testing.T) {
 	t.Parallel()
-	one := map[string]string{"go.mod": "module own.test/app\n\nrequire b.test/y v1.1.0\nrequire git.corp.test/secret v1.0.0\n"}
+	one := map[string]string{"go.mod": "module own.test/app\n\ngo 1.26\n\nrequire b.test/y v1.1.0\nrequire git.corp.test/secret v1.0.0\n"}
 	vendored := map[string]string{"go.mod": one["go.mod"], "vendor/modules.txt": "# b.test/y v1.1.0\n## explicit\nb.test/y\n"}
 	for _, tt := range []struct {
 		name  string

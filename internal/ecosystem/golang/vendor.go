@@ -44,6 +44,28 @@ type vendoredModule struct {
 // in go.sum for it.
 func (l *vendorList) has(m module.Version) bool { return l != nil && l.modules[m] != nil }
 
+// inForce is the list where the go command goes by it, and nil elsewhere: not where the go line is of a version before
+// 1.14, nor a list of the other kind.
+func (l *vendorList) inForce(goLine *modfile.Go, workspace bool) *vendorList {
+	if l == nil || l.workspace != workspace || goLine == nil || version.Compare("go"+goLine.Version, "go1.14") < 0 {
+		return nil
+	}
+	return l
+}
+
+// vendored tells whether the go command takes all modules that it needs for a module from a vendor directory, and whether
+// one of them is listed there. In a workspace the one beside go.work counts, whatever the module has.
+func (m *main) vendored(r module.Version) (all, listed bool) {
+	if len(m.works) == 0 {
+		return m.vendor != nil, m.vendor.has(r)
+	}
+	all, listed = true, true
+	for _, w := range m.works {
+		all, listed = all && w.vendor != nil, listed && w.vendor.has(r)
+	}
+	return all, listed
+}
+
 // readVendored reads the list in the vendor directory beside a go.mod or go.work; nil where there is none, and with a
 // note where it cannot be read.
 func (v *view) readVendored(beside string) *vendorList {
@@ -115,22 +137,15 @@ func parseVendor(file lockfile.File) *vendorList {
 // vendored with go.sum, so a module without a line there can hold anything. w is nil outside a workspace. A list that the
 // go command would not use is not judged: of a version before 1.14, or of the other kind.
 func (v *view) addVendor(l *vendorList, w *workspace, mods []*main) {
-	if l == nil || l.workspace != (w != nil) {
+	if l == nil {
 		return
 	}
-	var goLine *modfile.Go
 	if w != nil {
 		if w.missing != "" {
 			v.notes = append(v.notes, fmt.Sprintf("%s was not compared with the workspace: it uses %s, which has no go.mod here",
 				source.Plain(l.file.Path, 200), source.Plain(w.missing, 200)))
 			return
 		}
-		goLine = w.work.Go
-	} else {
-		goLine = mods[0].mod.Go
-	}
-	if goLine == nil || version.Compare("go"+goLine.Version, "go1.14") < 0 {
-		return
 	}
 	c := vendorCheck{vendorList: l, required: map[module.Version]bool{}, own: map[string]bool{},
 		replaces: map[module.Version]module.Version{}, told: map[module.Version]bool{}, sums: sums{}}
