@@ -65,20 +65,48 @@ func (r *room) early() {
 	}
 }
 
+// heard is what a script holds. Many jobs can share one, through an alias or a reference.
+type heard struct {
+	// gate is where the command begins that is our gate; -1 where there is none.
+	gate      int
+	downloads []ecosystem.Command
+	way       scalar
+}
+
+func (r *room) hear(l line) *heard {
+	n := real(l.node)
+	if h := r.heard[n]; h != nil {
+		return h
+	}
+	h := &heard{gate: -1}
+	script := text(n)
+	if strings.Contains(script, "goproxy-action") {
+		if m := gateCommand.FindStringIndex(script); m != nil {
+			h.gate = 1 + strings.LastIndexAny(script[:m[0]], "\n;&|(") // go run ./cmd/goproxy-action is the gate itself
+		}
+	}
+	switch {
+	case n == nil:
+	case l.installs:
+		h.downloads = []ecosystem.Command{{Text: actionOf(script)}}
+	default:
+		h.downloads = ecosystem.Installs(script)
+	}
+	if len(h.downloads) > 0 {
+		h.way = l.scalar(n)
+	}
+	r.heard[n] = h
+	return h
+}
+
 // before tells of the downloads that come before the gate, and whether there is one.
 func (r *room) before(lines []line) bool {
 	for i, l := range lines {
 		at := 0
 		if !l.gate {
-			script := text(l.node)
-			if !r.spend(len(script)/perStep) || !strings.Contains(script, "goproxy-action") {
+			if at = r.hear(l).gate; at < 0 {
 				continue
 			}
-			m := gateCommand.FindStringIndex(script)
-			if m == nil {
-				continue
-			}
-			at = 1 + strings.LastIndexAny(script[:m[0]], "\n;&|(") // go run ./cmd/goproxy-action is the gate itself
 		}
 		for _, earlier := range lines[:i] {
 			r.installs(earlier, len(text(earlier.node)))
@@ -91,23 +119,14 @@ func (r *room) before(lines []line) bool {
 
 // installs tells of the downloads in a line up to byte end of its text.
 func (r *room) installs(l line, end int) {
-	var found []ecosystem.Command
-	switch {
-	case l.gate || real(l.node) == nil:
-		return
-	case l.installs:
-		found = []ecosystem.Command{{Text: actionOf(text(l.node))}}
-	default:
-		found = ecosystem.Installs(text(l.node))
-	}
-	if len(found) == 0 {
+	if l.gate {
 		return
 	}
-	way := l.scalar(real(l.node))
-	for _, c := range found {
-		if c.Offset < end {
+	h := r.hear(l)
+	for _, c := range h.downloads {
+		if c.Offset < end && r.spend(1) {
 			c.Kind, c.Fault = early, tooEarly
-			r.tell(l.place, way.at(c.Offset), c)
+			r.tell(l.place, h.way.at(c.Offset), c)
 		}
 	}
 }

@@ -31,8 +31,8 @@ const (
 	maxFiles   = 2000
 	maxActions = 2000
 	maxSteps   = 200_000
-	// perStep is how many bytes of a script that is searched for the gate count as one step.
-	perStep = 5000
+	// maxBytes bounds all files: a parsed one takes some hundred times its size. The workflows of PyTorch have 3 MB.
+	maxBytes = 16 << 20
 )
 
 // Kinds of decide.Action beside those of ecosystem.Command.
@@ -52,9 +52,12 @@ type room struct {
 	jobs    map[string][]line
 	// scripts are those that were judged: several aliases can stand for one.
 	scripts map[*yaml.Node]bool
+	heard   map[*yaml.Node]*heard
 	actions []decide.Action
 	seen    map[string]bool
 	notes   []string
+	// bytes is the size of all documents.
+	bytes int
 	// steps are what was spent of maxSteps, withheld how many actions were not told.
 	steps, withheld int
 }
@@ -88,7 +91,7 @@ func Files(co *lockfile.Checkout) []string {
 }
 
 func look(co *lockfile.Checkout) (*room, error) {
-	r := &room{co: co, find: finder{co: co}, documents: map[string]*document{}, seen: map[string]bool{}, scripts: map[*yaml.Node]bool{}, jobs: map[string][]line{}}
+	r := &room{co: co, find: finder{co: co}, documents: map[string]*document{}, seen: map[string]bool{}, scripts: map[*yaml.Node]bool{}, heard: map[*yaml.Node]*heard{}, jobs: map[string][]line{}}
 	github, gitlab, circle := r.find.start()
 	for _, names := range []struct {
 		files []string
@@ -106,6 +109,9 @@ func look(co *lockfile.Checkout) (*room, error) {
 				return r, err
 			}
 			if d != nil {
+				if r.bytes += len(d.Data); r.bytes > maxBytes {
+					return r, problem.New(problem.Usage, co.Dir(), "check a smaller directory", "has workflows and pipelines of more than %d MB", maxBytes>>20)
+				}
 				queue = append(queue, names.judge(d)...)
 			}
 		}

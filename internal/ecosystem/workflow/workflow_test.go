@@ -422,6 +422,10 @@ func TestBounded(t *testing.T) {
 	for i := range maxFiles + 1 {
 		many[fmt.Sprintf(".github/workflows/%d.yml", i)] = "{}"
 	}
+	large := map[string]string{}
+	for i := range maxBytes/maxFile + 1 {
+		large[fmt.Sprintf(".github/workflows/%d.yml", i)] = "a: " + strings.Repeat("x", maxFile-4)
+	}
 	for name, tt := range map[string]struct {
 		files map[string]string
 		want  string
@@ -433,6 +437,7 @@ func TestBounded(t *testing.T) {
 			"a/action.yml": "runs: {steps: [" + strings.Repeat("{uses: ./a}, ", 10) + "]}"}, "more than 200000 steps"},
 		"size":  {map[string]string{ci: strings.Repeat("#", maxFile+1)}, ci + ": has "},
 		"files": {many, "name more than 2000 files"},
+		"bytes": {large, "workflows and pipelines of more than 16 MB"},
 	} {
 		_, err := New(ecosystem.Machine{}, checkout(t, tt.files))
 		if problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), tt.want) {
@@ -451,6 +456,14 @@ func TestBounded(t *testing.T) {
 	e, found := opened(t, checkout(t, map[string]string{".gitlab-ci.yml": ".a: &a |\n  npx x@latest\n" + strings.Repeat("  echo\n", 10_000) + "job: {script: [" + strings.Repeat("*a, ", 1000) + "]}"}))
 	if len(found) != 1 || len(e.Notes) > 0 {
 		t.Errorf("%+v, %q", found, e.Notes)
+	}
+	// and so is one that many jobs have before the gate
+	shared := "jobs:\n  a:\n    steps: &s\n      - run: npm ci; " + strings.Repeat("echo goproxy-action; ", 1000) + "\n      - uses: org/goproxy-action@v1\n"
+	for i := range 5000 {
+		shared += fmt.Sprintf("  j%d: {steps: *s}\n", i)
+	}
+	if r, err := look(checkout(t, map[string]string{ci: shared})); err != nil || len(r.actions) != 1 || len(r.heard) != 1 {
+		t.Errorf("%v, %+v, %d scripts", err, r.actions, len(r.heard))
 	}
 	text := "jobs:\n"
 	for i := range maxActions + 10 {
