@@ -1,6 +1,7 @@
 package ecosystem
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"slices"
@@ -66,7 +67,7 @@ func Variable(name, value string) (Command, bool) {
 				value += " …"
 			}
 		}
-		c.Kind, c.Text = CommandSource, shown(name+"="+value)
+		c.Kind, c.Text = CommandSource, shown(name+"="+cmp.Or(c.Text, masked(value)))
 	}
 	return c, ok
 }
@@ -116,6 +117,8 @@ var (
 	exact  = regexp.MustCompile(`^[v=]?[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?$`)
 	commit = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 	scoped = regexp.MustCompile(`^@[^/@:\s]+:registry$`)
+	// written is an address with its scheme.
+	written = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 )
 
 // head takes from a command what stands in front of the program: words of the shell, assignments, and programs that
@@ -294,12 +297,10 @@ func (j *judge) downloads() {
 	switch strings.ToLower(name) {
 	case "curl", "wget", "iwr", "irm", "invoke-webrequest", "invoke-restmethod":
 		at := first
-		at.text = ""
+		at.text = "" // what is no address may be a password, or a header with one
 		for _, w := range j.args[1:] {
-			if strings.Contains(w.text, "://") || !strings.HasPrefix(w.text, "-") && strings.Contains(w.text, ".") && !strings.Contains(at.text, "://") {
+			if written.MatchString(w.text) {
 				at.text = w.text
-			}
-			if strings.Contains(at.text, "://") {
 				break
 			}
 		}
@@ -377,6 +378,20 @@ func hasOption(w, letters string) bool {
 // shown is text for a message.
 func shown(text string) string {
 	return source.Plain(source.Redact(text), 180)
+}
+
+// bare is an entry of a list of addresses up to its last @.
+var bare = regexp.MustCompile(`[^\s,|]*@`)
+
+// masked is an address, or a list of them, without userinfo. source.Redact finds that by "://", and tools take addresses
+// without a scheme as well.
+func masked(value string) string {
+	return bare.ReplaceAllStringFunc(source.Redact(value), func(s string) string {
+		if strings.Contains(s, "://") {
+			return s
+		}
+		return "***@"
+	})
 }
 
 // dynamic tells that the shell, or the CI system, would put something in the place of a part of the text.
@@ -465,13 +480,14 @@ func variable(name, value string) (Command, bool) {
 		}
 	case "GOFLAGS":
 		for flag := range strings.FieldsSeq(strings.Trim(value, `"'`)) {
-			switch flag, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "="); {
+			// what else stands there, as in -ldflags, may be a secret
+			switch flag, to, _ := strings.Cut(strings.TrimLeft(strings.Trim(flag, `"'`), "-"), "="); {
 			case flag == "insecure":
-				return unchecked(source.Go, "switches go's verification off")
-			case flag == "mod" && strings.Contains(value, "=mod"):
-				return is(source.Go, "lets go commands change go.mod and go.sum")
+				return Command{Ecosystem: source.Go, Fault: "switches go's verification off", Unchecked: true, Text: "-insecure"}, true
+			case flag == "mod" && to == "mod":
+				return Command{Ecosystem: source.Go, Fault: "lets go commands change go.mod and go.sum", Text: "-mod=mod"}, true
 			case flag == "modfile" || flag == "overlay" || flag == "toolexec" || flag == "exec":
-				return is(source.Go, "lets go commands run or take something else ("+flag+")")
+				return Command{Ecosystem: source.Go, Fault: "lets go commands run or take something else (" + flag + ")", Text: "-" + flag}, true
 			}
 		}
 	case "GOENV":
@@ -594,7 +610,7 @@ func interspersed(args []shellWord, valued ...string) (opts [][2]shellWord, rest
 
 // setting judges a setting of npm, pnpm, yarn or bun.
 func (j *judge) setting(command, key, value string, w shellWord) {
-	c := Command{Kind: CommandSource, Ecosystem: source.NPM, Text: shown(command + key + "=" + value)}
+	c := Command{Kind: CommandSource, Ecosystem: source.NPM, Text: shown(command + key + "=" + masked(value))}
 	switch {
 	case key == "registry" || scoped.MatchString(key) || key == "npmRegistryServer" || strings.HasSuffix(key, ".npmRegistryServer"):
 		c.Fault = "sets another npm registry"
@@ -863,7 +879,7 @@ func (j *judge) pip(tool string, args []shellWord) {
 		_, key, _ := strings.Cut(rest[1].text, ".")
 		switch key {
 		case "index-url", "extra-index-url", "find-links":
-			tell(rest[1], command+"set "+rest[1].text+" "+rest[2].text, "names another index of Python packages", rest[2].text)
+			tell(rest[1], command+"set "+rest[1].text+" "+masked(rest[2].text), "names another index of Python packages", rest[2].text)
 		case "trusted-host":
 			tell(rest[1], command+"set "+rest[1].text+" "+rest[2].text, "lets pip fetch packages without TLS verification")
 		}
@@ -871,7 +887,7 @@ func (j *judge) pip(tool string, args []shellWord) {
 	}
 	hashed := false
 	for _, o := range opts {
-		text := command + o[0].text + " " + o[1].text
+		text := command + o[0].text + " " + masked(o[1].text)
 		switch o[0].text {
 		case "-i", "--index-url", "--extra-index-url", "--default-index", "--index":
 			tell(o[0], text, "names another index of Python packages", o[1].text)
