@@ -53,7 +53,7 @@ type relay struct {
 }
 
 func (r *relay) source(name string) Source {
-	return Source{name, func(ctx context.Context, path string) (int, []byte, error) {
+	return Source{Name: name, Fetch: func(ctx context.Context, path string) (int, []byte, error) {
 		r.asked.Add(1)
 		if ctx.Err() != nil {
 			return 0, nil, ctx.Err()
@@ -587,7 +587,7 @@ func TestSilentSource(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, 3000)
 	var asked atomic.Int64
-	silent := Source{"silent", func(ctx context.Context, _ string) (int, []byte, error) {
+	silent := Source{Name: "silent", Fetch: func(ctx context.Context, _ string) (int, []byte, error) {
 		asked.Add(1)
 		<-ctx.Done()
 		return 0, nil, ctx.Err()
@@ -600,7 +600,7 @@ func TestSilentSource(t *testing.T) {
 	if r.Count(Verified) != 100 || asked.Load() != 1 {
 		t.Errorf("%d questions, %v %v", asked.Load(), statuses(r), r.Notes)
 	}
-	refused := Source{"refused", func(context.Context, string) (int, []byte, error) { return 0, nil, errors.New("connection refused") }}
+	refused := Source{Name: "refused", Fetch: func(context.Context, string) (int, []byte, error) { return 0, nil, errors.New("connection refused") }}
 	if r := verify(t, sums(ids...), Options{Key: l.VerifierKey(), Sources: []Source{refused}}); r.Count(Unverified) != 100 || r.Requests > 40 {
 		t.Errorf("%d requests, %v", r.Requests, statuses(r))
 	}
@@ -636,14 +636,15 @@ func TestAbsent(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, 3000)
 	good := (&relay{log: l}).source("good")
-	refused := Source{"refused", func(context.Context, string) (int, []byte, error) { return 0, nil, errors.New("connection refused") }}
-	none := Source{"none", func(context.Context, string) (int, []byte, error) { return 404, nil, nil }}
+	refused := Source{Name: "refused", Fetch: func(context.Context, string) (int, []byte, error) { return 0, nil, errors.New("connection refused") }}
+	none := Source{Name: "none", Fetch: func(context.Context, string) (int, []byte, error) { return 404, nil, nil }}
 	evil := (&relay{log: l, twist: func(path string, status int, body []byte) (int, []byte, error) {
 		if strings.HasPrefix(path, "/lookup/") {
 			return 404, nil, nil
 		}
 		return status, body, nil
 	}}).source("evil")
+	own := func(s Source) Source { s.Own = true; return s }
 	for name, test := range map[string]struct {
 		sources []Source
 		lines   []Line
@@ -654,6 +655,9 @@ func TestAbsent(t *testing.T) {
 		"a mirror without log":  {[]Source{none, good}, sums(5000), Absent, "the log does not have this version"},
 		"nobody relays it":      {[]Source{none}, sums(10), Unverified, "none answered 404, and it is not known to relay the log"},
 		"denied, told by other": {[]Source{evil, good}, sums(10), Verified, ""},
+		"the log's own word":    {[]Source{evil, own(none), refused}, sums(5000), Absent, "the log does not have this version"},
+		"a mirror is not asked": {[]Source{evil, own(good), refused}, sums(5000), Absent, "the log does not have this version"},
+		"only a mirror":         {[]Source{evil, refused, own(refused)}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
 		"denied, nobody else":   {[]Source{evil, refused}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
 	} {
 		r := verify(t, test.lines, Options{Key: l.VerifierKey(), Sources: test.sources})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,8 @@ type client struct {
 	preferred       atomic.Int32
 	requests, bytes atomic.Int64
 	asked           []standing // of Sources
+	// own is true where one of them is the log's own host.
+	own bool
 	// attested is what the proof file has.
 	attested attested
 
@@ -77,6 +80,7 @@ func newClient(v note.Verifier, o Options) *client {
 	o.Parallel, o.Heads = cmp.Or(o.Parallel, 32), max(o.Heads, 1)
 	c := &client{Options: o, verifier: v, nodes: nodes{}, kept: map[int64]bool{}, records: map[module.Version]record{}}
 	c.report.Name, c.asked = v.Name(), make([]standing, len(o.Sources))
+	c.own = slices.ContainsFunc(o.Sources, func(s Source) bool { return s.Own })
 	return c
 }
 
@@ -125,9 +129,9 @@ func denied(err error) *statusError {
 }
 
 // ask gets a path from the source that answered last, else from the next ones. accept says what is wrong with an answer.
-// All sources are asked before there is an error. It is that there is no such thing (see absent) where one that relays the
-// log says so, and no other one could have said otherwise: nobody can prove that something is not in the log, and who
-// serves a forged module would rather deny its record than show it.
+// All sources are asked before there is an error. It is that there is no such thing (see absent) where the log's own host
+// says so, or one that relays the log and nobody is left to ask who would know better: that something is not in the log
+// nobody can prove, and who serves a forged module would rather deny its record than show it.
 func (c *client) ask(ctx context.Context, path string, accept func(body []byte, source string) error) error {
 	first := int(c.preferred.Load())
 	err, doubt, missing := errOffline, error(nil), error(nil)
@@ -140,9 +144,13 @@ func (c *client) ask(ctx context.Context, path string, accept func(body []byte, 
 			c.preferred.CompareAndSwap(int32(first), int32(n)) //nolint:gosec // a few sources
 			return nil
 		}
-		switch {
+		switch own := c.Sources[n].Own; {
 		case denied(err) == nil:
-			doubt = err
+			if own || !c.own {
+				doubt = err
+			}
+		case own:
+			return err
 		case c.asked[n].relays.Load():
 			missing = err
 		}

@@ -37,9 +37,9 @@ func published(s *stage) {
 	s.file("package-lock.json", lock())
 }
 
-// settings are those of every stage with more behind them.
+// settings are those of every stage with more behind them. The log is not asked.
 func (s *stage) settings(more string) {
-	s.file(".goproxy/config.yaml", "checksum-database:\n  keys: [\""+s.proxy.VerifierKey()+"\"]\nofficial:\n  npm: https://npm.official.test\n"+more)
+	s.file(".goproxy/config.yaml", "verify: off\nchecksum-database:\n  keys: [\""+s.proxy.VerifierKey()+"\"]\nofficial:\n  npm: https://npm.official.test\n"+more)
 }
 
 func (s *stage) requires(modules ...string) {

@@ -49,6 +49,8 @@ type Machine struct {
 type Log struct {
 	// Key is the log's, as name+hash+key.
 	Key string
+	// Public is true for the log that everybody uses, and mirrors relay.
+	Public bool
 	// Off is why nobody is to be asked ("GOSUMDB=off in the environment"); empty where somebody may be.
 	Off string
 	// Lines are those of all go.sum and go.work.sum files.

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/org/goproxy-action/internal/checksumdb"
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
@@ -56,6 +59,7 @@ func asked(ids ...string) []decide.Rule {
 // situations are outcomes named after what a runner may find; each is rendered in each format.
 func situations() map[string]Outcome {
 	return map[string]Outcome{
+		"verifyForked": forked(),
 		"allDirect": {
 			Command: "setup", Dir: ".", Duration: 212 * msec,
 			Detect: &detect.Report{Class: detect.Direct, Intercepted: detect.No, Duration: 44 * msec,
@@ -183,6 +187,26 @@ func exceptions() Outcome {
 			at("web/package-lock.json", 39, 20): {Text: "is not shown, since it is known", Caret: 0}},
 		Notes:   []string{".goproxy/waivers.yaml:9:11: the waiver of GO003 by ann takes in nothing that was found; remove it, or correct its match"},
 		Problem: problem.New(problem.Violations, "", "", "denied by policy: 1 error"),
+	}
+}
+
+// forked is what verify tells of a log that shows two trees, with a name that a stranger chose.
+func forked() Outcome {
+	no := false
+	head := func(size string) []byte {
+		return []byte("go.sum database tree\n" + size + "\nAAAA=\n\n— sum.test Az3gru\n")
+	}
+	line := LogProblem{at("go.sum", 3, 17), "a.test/x", "v1.0.0", "unverified", "h1:a=", "", "the log shows different trees"}
+	return Outcome{
+		Command: "verify", Dir: ".", Duration: 14 * msec,
+		Problem: problem.New(problem.Security, "", "", "the transparency log denies what would be built here: 1 error"),
+		Decision: &decide.Decision{Verdict: decide.Deny, Mode: decide.Enforce, Counts: decide.Counts{Modules: 2, Errors: 1}, Findings: []decide.Finding{{
+			ID: "SUM005", Severity: decide.Error, Status: decide.Active, Subject: "sum.test", Message: "the log shows different trees", Fix: "keep the report"}}},
+		Log: &Log{Name: "sum.test", Lines: decide.LogLines{Total: 4, Private: 1, Unverified: 3}, Tree: 4, Head: string(head("4")), Consistent: &no, Source: "cache",
+			Since: time.Unix(1_800_000_000, 0), Requests: 3, Bytes: 900, Problems: []LogProblem{line}, Private: []string{"corp.test/x\u202e"},
+			Lies: []string{"https://ci:hunter2@relay.test: gave a head"}, Fork: &checksumdb.Fork{Older: head("4"), Newer: head("::5##[error]"), Source: "relay.test", Proof: tlog.TreeProof{{1}, {2}}},
+			Vendored:  []LogProblem{{Position: at("vendor/modules.txt", 2, 3), Module: "b.test/y", Version: "v1.0.0"}},
+			CachePath: "/cache/sum.test+00000001.log", CacheKey: "sum.test+00000001.log-4"},
 	}
 }
 

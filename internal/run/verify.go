@@ -274,7 +274,7 @@ func (j *job) compareLog(ctx context.Context, engine *decide.Engine, e *ecosyste
 				continue
 			}
 			defer client.Close()
-			o.Sources = append(o.Sources, checksumdb.Source{Name: p.ID, Fetch: fetchFrom(client, p)})
+			o.Sources = append(o.Sources, checksumdb.Source{Name: p.ID, Own: p.Role == source.ChecksumDB, Fetch: fetchFrom(client, p)})
 		}
 	}
 	within, cancel := context.WithTimeout(ctx, q.budget)
@@ -329,7 +329,7 @@ func (j *job) logPlaces(ctx context.Context, engine *decide.Engine, e *ecosystem
 		if q.plan != nil {
 			relays = planned(q.plan, e.Name)
 		}
-		if q.wide && slices.ContainsFunc(own, func(s source.Source) bool { return s.Origin == source.Builtin }) {
+		if q.wide && e.Log.Public {
 			mirrors = slices.DeleteFunc(slices.Clone(e.Catalogue), func(s source.Source) bool { return s.Off != "" })
 		}
 	}

@@ -39,6 +39,7 @@ func (v *view) log() *ecosystem.Log {
 	if !db.sound() {
 		l.Key = defaultKey
 	}
+	l.Public = l.Key == defaultKey
 	for _, f := range v.summed {
 		for _, line := range f.lines {
 			l.Lines = append(l.Lines, ecosystem.LogLine{Line: line.logLine(), At: lockfile.Position{File: f.path, Line: line.Line, Column: line.Column}})
