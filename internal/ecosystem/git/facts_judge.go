@@ -93,7 +93,8 @@ func (c *configuration) http(s setting, told *decide.Git) []decide.Setting {
 	case "curloptresolve":
 		return []decide.Setting{s.setting(s.value)}
 	case "sslcainfo", "sslcapath":
-		if s.text = c.path(s); s.text != "" && c.theirs(s.text) {
+		// a relative one is none beside the file that it stands in: git hands it on as it is (2.39)
+		if s.text = c.inRoot(s.value); s.value != "" && !strings.HasPrefix(s.value, "%(") && c.theirs(s.text) {
 			told.Files = append(told.Files, c.file(s))
 		}
 	}
@@ -343,9 +344,9 @@ func (c *configuration) variables(settings *[]decide.Setting, told *decide.Git) 
 		*settings = append(*settings, s.setting(value))
 	}
 	for _, name := range []string{"GIT_SSL_CAINFO", "GIT_SSL_CAPATH"} {
-		if value, _ := c.m.Lookup(name); filepath.IsAbs(value) && c.theirs(value) {
+		if value, _ := c.m.Lookup(name); value != "" && c.theirs(c.inRoot(value)) {
 			s := of(name, value)
-			s.text = value
+			s.text = c.inRoot(value)
 			told.Files = append(told.Files, c.file(s))
 		}
 	}
