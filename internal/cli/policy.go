@@ -39,13 +39,16 @@ func policyFlags(cmd *cobra.Command) {
 type facts struct {
 	scope   *string
 	offline *bool
+	// diff names the commit that a change is measured against.
+	diff *string
 	// packages are told one by one, whether or not a policy reads them.
 	packages bool
 }
 
 func factFlags(cmd *cobra.Command) facts {
 	f := facts{scope: cmd.Flags().String("scope", run.ScopeAll, "all, or repo to leave this machine's settings out"),
-		offline: cmd.Flags().Bool("offline", false, "ask no network, and list what was not asked")}
+		offline: cmd.Flags().Bool("offline", false, "ask no network, and list what was not asked"),
+		diff:    cmd.Flags().String("diff", "", "see what check --diff sees: a hash, a branch, a tag, or auto for the commit that the CI system names")}
 	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{run.ScopeAll, run.ScopeRepo}, cobra.ShellCompDirectiveNoFileComp))
 	return f
 }
@@ -66,7 +69,7 @@ func (m *program) examine(cmd *cobra.Command, dir []string, f facts, tune func(*
 	if err != nil {
 		return run.Examined{}, err
 	}
-	x, err := p.Examine(cmd.Context(), run.Ask{Scope: *f.scope, Offline: *f.offline, Packages: f.packages}, tune)
+	x, err := p.Examine(cmd.Context(), run.Ask{Scope: *f.scope, Offline: *f.offline, Packages: f.packages, Diff: *f.diff}, tune)
 	for _, n := range x.Notes {
 		fmt.Fprintln(m.Stderr, "goproxy-action: "+source.Plain(n, 0))
 	}
@@ -110,7 +113,7 @@ and too little coverage, is exit code 1; no test at all is exit code 2.`,
 	raw := cmd.Flags().Bool("raw", false, "compile without the default rules and the schema, as policy eval --raw does")
 	v0 := cmd.Flags().Bool("v0", false, "with --raw: read the language as it was before OPA 1.0")
 	least := cmd.Flags().Float64("coverage", -1, "measure which lines are reached, and fail below this percentage")
-	cmd.Flags().Lookup("coverage").NoOptDefVal, cmd.Flags().Lookup("coverage").DefValue = "0", ""
+	cmd.Flags().Lookup("coverage").NoOptDefVal, cmd.Flags().Lookup("coverage").DefValue = "0", "0"
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := known(*f); err != nil {
 			return err
@@ -423,7 +426,11 @@ for every objection, and for each condition at which the rule ended without one.
 				return err
 			}
 			if ids = decide.At(found, args[0]); len(ids) == 0 {
-				return problem.New(problem.Usage, source.Plain(args[0], 200), "write the place as goproxy-action check shows it, or the id of a rule", "no rule finds anything there")
+				hint := "write the place as check shows it, or the id of a rule"
+				if *facts.diff == "" {
+					hint = "write the place as check shows it; --diff BASE, if that had it; or the id of a rule"
+				}
+				return problem.New(problem.Usage, source.Plain(args[0], 200), hint, "no rule finds anything there")
 			}
 		}
 		all := []decide.Explanation{}

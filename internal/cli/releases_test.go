@@ -139,6 +139,11 @@ func TestReleasesOfAChange(t *testing.T) {
 	if got := append(s.world.Requests("npm.official.test"), s.world.Requests("official.test")...); !slices.Equal(got, []string{"GET /gone"}) {
 		t.Errorf("asked for %q", got)
 	}
+	// what check says so can be explained and looked at
+	place := "package-lock.json:14"
+	s.run("policy", "explain", "--diff", "base", place, "DIR").want(t, 0, []string{"gone@1.0.0 is deprecated"}, nil)
+	s.run("policy", "explain", place, "DIR").want(t, 2, nil, []string{"write the place as check shows it; --diff BASE"})
+	s.run("policy", "input", "--diff", "base", "DIR").want(t, 0, []string{`"kind": "deprecated"`}, nil)
 	s.settings("releases: all\n" + bothAges)
 	want := []string{"LCK014 fresh@1.0.0 known", "LCK015 gone@1.0.0 active", "MOD003 old.test/x@v1.0.0 known",
 		"MOD004 old.test/x@v1.0.0 known", "MOD005 github.com/google/uuid@v1.6.1 known"}
