@@ -178,7 +178,7 @@ func Settings() []Setting {
 			Doc: "The only paths that required Go modules may have, as in GOPRIVATE: each part may hold * and ?, and takes in all paths below it.",
 			set: setModulePrefixes},
 		{Name: "modules.public", YAML: "modules.public", Kind: List, Example: "[github.com/corp/public]",
-			Doc: "Own modules whose names everybody may know, as in GOPRIVATE. Modules of the owner of this repository's own modules are taken for private, and the checksum database is not asked about them, unless they are listed here.",
+			Doc: "Own modules whose names everybody may know, as in GOPRIVATE. Modules of the owner of this repository's own modules are taken for private, and neither the checksum database nor public module proxies are asked about them, unless they are listed here.",
 			set: setPublic},
 		{Name: "releases", YAML: "releases", Default: ReleasesChanged, Allowed: releases, Example: ReleasesAll,
 			Doc: "Of which versions the sources are asked what they say (age, retracted, deprecated): changed are those that a change introduces, where the commit it is measured against is known; all are all that are required or locked, as far as 10 seconds suffice; off are none.",

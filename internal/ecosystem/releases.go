@@ -90,8 +90,8 @@ func (q Inquiry) TooYoung(ecosystem string, r Release, dated time.Time, how stri
 		return nil
 	}
 	since := span(age) + " ago"
-	if age < 0 {
-		since = span(-age) + " from now"
+	if age < 0 { // the other way round, since the least of all durations has no negative
+		since = span(dated.Sub(q.Now)) + " from now"
 	}
 	return r.Fact(ecosystem, decide.FlagYoung, "", fmt.Sprintf("was %s %s (%s); at least %s are asked for",
 		how, since, dated.UTC().Format("2006-01-02T15:04Z"), span(q.Age)))

@@ -39,6 +39,19 @@ func TestTooYoung(t *testing.T) {
 	}
 }
 
+// A date may lie as far away as it likes.
+func TestFarDates(t *testing.T) {
+	t.Parallel()
+	q := Inquiry{Now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), Age: time.Hour}
+	got := q.TooYoung("go", Release{At: make([]lockfile.Position, 1)}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), "committed")
+	if len(got) != 1 || got[0].Detail != "was committed 106751 days from now (9999-01-01T00:00Z); at least 60 minutes are asked for" {
+		t.Errorf("%+v", got)
+	}
+	if got := q.TooYoung("go", Release{At: make([]lockfile.Position, 1)}, time.Date(-9999, 1, 1, 0, 0, 0, 0, time.UTC), "committed"); got != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestGather(t *testing.T) {
 	t.Parallel()
 	fact := func(name, kind, detail string) []decide.Flagged {

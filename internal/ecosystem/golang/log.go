@@ -53,7 +53,12 @@ func (v *view) log() *ecosystem.Log {
 // known the base commit says which these are: a change that calls its module by a stranger's name would hide the
 // stranger's lines.
 func (v *view) private(base *lockfile.Checkout) func(string) bool {
-	patterns := cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value)
+	patterns, assumed := cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value), v.owners(base)
+	return func(path string) bool { return module.MatchPrefixPatterns(patterns, path) || assumed(path) }
+}
+
+// owners tells which module paths belong to the owner of the checkout's own modules, and are not called public.
+func (v *view) owners(base *lockfile.Checkout) func(string) bool {
 	paths := v.own
 	if base != nil {
 		paths = own(base)
@@ -69,8 +74,7 @@ func (v *view) private(base *lockfile.Checkout) func(string) bool {
 	}
 	assumed, public := strings.Join(slices.Sorted(maps.Keys(prefixes)), ","), strings.Join(v.m.Public, ",")
 	return func(path string) bool {
-		return module.MatchPrefixPatterns(patterns, path) ||
-			module.MatchPrefixPatterns(assumed, path) && !module.MatchPrefixPatterns(public, path)
+		return module.MatchPrefixPatterns(assumed, path) && !module.MatchPrefixPatterns(public, path)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/modfile"
@@ -26,6 +27,9 @@ const (
 	atOnce = 32
 	// maxInfo bounds an .info, which has some 200 bytes, and maxList a list of versions: the longest has some 200 KB.
 	maxInfo, maxList = 64 << 10, 4 << 20
+	// maxLatest bounds a go.mod that a proxy answers with: that of a stranger may be made to take two hundred times its size
+	// when it is parsed.
+	maxLatest = 1 << 20
 )
 
 // fetched is a module that go.mod files ask for, as it will be downloaded.
@@ -50,16 +54,22 @@ func (v *view) releases(ctx context.Context, q ecosystem.Inquiry) (said ecosyste
 		set = set.with(v.changes(*q.After))
 	}
 	private := strings.Join(strings.FieldsFunc(cmp.Or(set.get("GONOPROXY").value, set.get("GOPRIVATE").value), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }), ",")
-	kept := len(list)
-	list = slices.DeleteFunc(list, func(r ecosystem.Release) bool { return module.MatchPrefixPatterns(private, r.Name) })
-	if kept -= len(list); kept > 0 {
-		said.NotAsked = append(said.NotAsked, fmt.Sprintf("what sources say of the versions of modules that GOPRIVATE or GONOPROXY names (%d)", kept))
+	without := func(unwanted func(path string) bool, why string) {
+		n := len(list)
+		list = slices.DeleteFunc(list, func(r ecosystem.Release) bool { return unwanted(r.Name) })
+		if n -= len(list); n > 0 {
+			said.NotAsked = append(said.NotAsked, fmt.Sprintf("what sources say of the versions of modules that %s (%d)", why, n))
+		}
+	}
+	without(func(path string) bool { return module.MatchPrefixPatterns(private, path) }, "GOPRIVATE or GONOPROXY names")
+	proxies := set.get("GOPROXY")
+	chain := parseProxies(proxies.value, v.m.OS)
+	if slices.ContainsFunc(chain, v.everybodys) {
+		without(v.owners(q.Base), "belong to the owner of the checkout's own, and may be private (modules.public)")
 	}
 	if len(list) == 0 {
 		return said
 	}
-	proxies := set.get("GOPROXY")
-	chain := parseProxies(proxies.value, v.m.OS)
 	if why := unasked(v.m.RepoOnly, proxies, chain); why != "" {
 		said.NotAsked = append(said.NotAsked, "what sources say of the versions of modules (MOD003 MOD004 MOD005): "+why)
 		return said
@@ -89,6 +99,12 @@ func (v *view) releases(ctx context.Context, q ecosystem.Inquiry) (said ecosyste
 		said.Late += n
 	}
 	return said
+}
+
+// everybodys tells whether a proxy is one for the public.
+func (v *view) everybodys(p proxy) bool {
+	base := trimBase(p.raw)
+	return base == trimBase(v.official.URL) || slices.ContainsFunc(v.catalogue, func(s source.Source) bool { return s.Public && trimBase(s.URL) == base })
 }
 
 // unasked is why there is no module proxy to ask; empty where there is one.
@@ -177,6 +193,8 @@ func versions(co *lockfile.Checkout) map[module.Version]bool {
 type asker struct {
 	q     ecosystem.Inquiry
 	links []link
+	// parsing is held by the one go.mod that is being parsed.
+	parsing sync.Mutex
 	// end is what stands behind them: direct, off, or nothing.
 	end string
 }
@@ -234,6 +252,9 @@ func (a *asker) ask(ctx context.Context, list []ecosystem.Release) (facts []deci
 	}
 	for _, r := range list {
 		was := len(facts)
+		if err == nil {
+			err = ctx.Err() // there may be as many versions as retractions
+		}
 		if err != nil {
 			facts = append(facts, r.Unknown(source.Go, decide.AskState, "may be retracted or deprecated", err)...)
 		} else {
@@ -288,11 +309,17 @@ func (a *asker) latest(ctx context.Context, name string) (*modfile.File, error) 
 		return nil, errors.New("the latest version has a name that no version can have")
 	}
 	var file *modfile.File
-	err = a.get(ctx, name+"/@v/"+escaped+".mod", maxModFile, func(body []byte) error {
-		var err error
+	err = a.get(ctx, name+"/@v/"+escaped+".mod", maxLatest, func(body []byte) error {
+		a.parsing.Lock()
+		defer a.parsing.Unlock()
+		err := ctx.Err()
+		if err != nil {
+			return err
+		}
 		if file, err = modfile.ParseLax("go.mod", body, nil); err != nil || file.Module == nil {
 			return fmt.Errorf("answered with a go.mod of the latest version, %s, that cannot be read", version)
 		}
+		file = &modfile.File{Module: file.Module, Retract: file.Retract} // the rest may be large
 		return nil
 	})
 	return file, err

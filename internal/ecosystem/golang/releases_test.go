@@ -196,9 +196,25 @@ func TestReleasesThatAreNotAsked(t *testing.T) {
 			}
 		})
 	}
-	m := machine(t, nil)
+	// a public proxy is not told the names of the owner's other modules
+	proxy, url := proxied(t, history)
+	m := machine(t, map[string]string{"GOPROXY": url})
+	m.Official = url
+	own := map[string]string{"go.mod": "module github.com/corp/app\n\nrequire b.test/y v1.1.0\nrequire github.com/corp/secret v1.0.0\nrequire github.com/corp/open v1.0.0\n"}
+	m.Public = []string{"github.com/corp/open"}
+	e, err := New(m, checkout(t, own))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := e.Releases(t.Context(), inquiry(nil)); len(said.NotAsked) != 1 || !strings.Contains(said.NotAsked[0], "may be private (modules.public) (1)") {
+		t.Errorf("%+v", said)
+	}
+	if got := strings.Join(proxy.all(), " "); strings.Contains(got, "secret") || !strings.Contains(got, "/github.com/corp/open/@v/list") {
+		t.Errorf("asked for %s", got)
+	}
+	m = machine(t, nil)
 	m.RepoOnly = true
-	e, err := New(m, checkout(t, one))
+	e, err = New(m, checkout(t, one))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,6 +350,28 @@ func TestReleasesOfASilentSource(t *testing.T) {
 }
 
 // The latest version is that whose retractions count for the go command.
+// A go.mod of the mirror's is bounded, and versions are not compared with its retractions for longer than there is time.
+func TestReleasesOfALargeModule(t *testing.T) {
+	t.Parallel()
+	_, url := proxied(t, upstreamtest.ModuleProxyOptions{Modules: map[string]map[string]string{
+		"b.test/y@v1.0.0": {"go.mod": "module b.test/y\n" + strings.Repeat("a\n", maxLatest/2)}}})
+	files := map[string]string{"go.mod": "module own.test/app\n\nrequire b.test/y v1.0.0\n"}
+	said := read1(t, map[string]string{"GOPROXY": url}, files).Releases(t.Context(), inquiry(func(q *ecosystem.Inquiry) { q.Age = 0 }))
+	if got := strings.Join(told(said), "\n"); !strings.Contains(got, "answered with more than 1048576 bytes") {
+		t.Error(got)
+	}
+	_, url = proxied(t, history)
+	files["go.mod"] += "\nrequire c.test/c v1.0.0\n\nreplace c.test/c => b.test/y v1.1.0\n"
+	ctx, cancel := context.WithCancel(t.Context())
+	said = read1(t, map[string]string{"GOPROXY": url}, files).Releases(ctx, inquiry(func(q *ecosystem.Inquiry) {
+		q.AnyAge = func(string) bool { cancel(); return true } // the time is up behind the first version
+	}))
+	want := []string{"go.mod:7:1 b.test/y@v1.1.0 unknown state checkout: may be retracted or deprecated: the time was up before it was asked"}
+	if d := cmp.Diff(want, told(said)); d != "" || said.Late != 1 {
+		t.Errorf("%d late\n%s", said.Late, d)
+	}
+}
+
 func TestHighest(t *testing.T) {
 	t.Parallel()
 	for list, want := range map[string]string{
