@@ -159,7 +159,7 @@ type Git struct {
 	Rewrites []Rewrite `json:"rewrites"`
 	// Programs are what git starts because the configuration says so, without what is usual on the runner.
 	Programs []GitProgram `json:"programs"`
-	// Files are those of the configuration that the author of the checkout may have written.
+	// Files are those of the configuration that the author of the checkout may have written, and those that are not known.
 	Files []GitFile `json:"files"`
 }
 
@@ -230,10 +230,14 @@ type GitProgram struct {
 	From
 }
 
-// GitFile is a file of git's configuration that the author of the checkout may have written.
+// GitFile is a file of git's configuration that the author of the checkout may have written, or one that git reads for
+// this clone and that is not known.
 type GitFile struct {
 	// Path is relative to the checkout where it lies there.
 	Path string `json:"path"`
+	// Unread is why it is not known; empty where it is. Exceeds is true where it holds more than is judged.
+	Unread  string `json:"unread"`
+	Exceeds bool   `json:"exceeds"`
 	From
 }
 

@@ -44,9 +44,10 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	var c configuration
 	if !m.RepoOnly {
 		c = readConfiguration(m, co, root)
-		e.Notes = append(e.Notes, c.notes...)
+		c.modules = subs
 	}
 	settings, told := c.facts()
+	e.Notes = append(e.Notes, c.notes...)
 	told.Submodules = append(told.Submodules, subs...)
 	e.Fill = func(in *decide.Input, _ *choose.Choice) {
 		in.Settings = append(in.Settings, settings...)

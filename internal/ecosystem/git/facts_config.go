@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"unicode/utf8"
 
+	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/source"
@@ -36,9 +37,15 @@ type configuration struct {
 	settings          []setting
 	// hostile are the files that the author of the checkout may have written.
 	hostile []setting
-	notes   []string
+	// unread are the files of the clone that git reads and that are not known here.
+	unread []decide.GitFile
+	notes  []string
 	// files counts those that were read.
 	files int
+	// modules are the submodules of .gitmodules.
+	modules []decide.Submodule
+	// remotes are the addresses of all remotes, which conditions ask for; nil until one does.
+	remotes []string
 }
 
 // setting is one variable with what it was read from.
@@ -63,6 +70,11 @@ type holder struct {
 // readConfiguration reads the files that git reads (2.51: config.c, path.c), in its order, and the environment.
 func readConfiguration(m ecosystem.Machine, co *lockfile.Checkout, root string) configuration {
 	c := configuration{m: m, co: co, root: root}
+	c.gather()
+	return c
+}
+
+func (c *configuration) gather() {
 	own := c.clone()
 	for _, file := range c.machineFiles() {
 		c.read(holder{path: file, from: c.shown(file)}, 0)
@@ -71,7 +83,6 @@ func readConfiguration(m ecosystem.Machine, co *lockfile.Checkout, root string) 
 		c.read(o, 0)
 	}
 	c.environment()
-	return c
 }
 
 // clone finds the git directory and its files. What a worktree or submodule is led to outside of the fence is not followed.
@@ -93,6 +104,13 @@ func (c *configuration) clone() []holder {
 			return nil
 		}
 		dir = target
+		info, err = os.Lstat(dir)
+	} else if err == nil && info.Mode()&fs.ModeSymlink != 0 { // git follows it
+		main := holder{path: filepath.Join(dir, "config"), from: ".git", clone: true}
+		if dir = resolve(dir); !ecosystem.Inside(c.co.Fence, dir) {
+			c.missed(main, "is reached by a symbolic link to elsewhere", false)
+			return nil
+		}
 		info, err = os.Lstat(dir)
 	}
 	if err != nil || !info.IsDir() {
@@ -204,11 +222,15 @@ func (c *configuration) load(o holder) ([]byte, error) {
 
 // read takes over a file with all that it includes. One that is not there is none.
 func (c *configuration) read(o holder, depth int) {
-	if c.files++; c.files > maxFiles || depth > maxIncludes {
-		c.note("git's configuration includes more files than git follows; " + o.from + " was not read")
+	o.hostile = o.hostile || c.theirs(o.path)
+	if c.files++; c.files > maxFiles {
+		c.missed(o, fmt.Sprintf("is one of more than %d files", maxFiles), true)
 		return
 	}
-	o.hostile = o.hostile || c.theirs(o.path)
+	if depth > maxIncludes { // git ends there
+		c.missed(o, "lies deeper than git follows includes", false)
+		return
+	}
 	data, err := c.load(o)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return
@@ -221,11 +243,25 @@ func (c *configuration) read(o holder, depth int) {
 		found, err = parseConfig(lockfile.File{Path: o.path, Data: data})
 	}
 	if err != nil {
-		c.note(fmt.Sprintf("%s could not be read, so that git's settings in it are not known: %s", o.from, source.Plain(err.Error(), 300)))
+		info, e := os.Stat(o.path)
+		c.missed(o, source.Plain(err.Error(), 300), e == nil && info.Mode().IsRegular() && info.Size() > maxConfigFile)
 		return
 	}
 	for _, v := range found {
 		c.take(setting{variable: v, holder: o}, depth)
+	}
+}
+
+// missed tells of a file that git reads and that is not known. For one that belongs to the machine's owner a note will do.
+func (c *configuration) missed(o holder, why string, exceeds bool) {
+	if !o.clone && !o.hostile && !exceeds {
+		c.note(fmt.Sprintf("%s could not be read, so that git's settings in it are not known: %s", o.from, why))
+		return
+	}
+	s := setting{holder: o, variable: variable{at: lockfile.Position{File: o.path}}}
+	f := decide.GitFile{Path: o.from, Unread: why, Exceeds: exceeds, From: s.told()}
+	if len(c.unread) < maxFiles && !slices.Contains(c.unread, f) {
+		c.unread = append(c.unread, f)
 	}
 }
 
@@ -285,16 +321,24 @@ func (c *configuration) holds(s setting) bool {
 		return ok && glob(pattern, false).MatchString(branch)
 	case "hasconfig":
 		pattern, ok := strings.CutPrefix(pattern, "remote.*.url:")
-		data, err := c.load(holder{path: filepath.Join(c.common, "config")})
-		if !ok || err != nil {
-			return false
-		}
-		found, _ := parseConfig(lockfile.File{Data: data})
-		return slices.ContainsFunc(found, func(v variable) bool {
-			return v.section == "remote" && v.name == "url" && glob(pattern, false).MatchString(v.value)
-		})
+		return ok && slices.ContainsFunc(c.addresses(), glob(pattern, false).MatchString)
 	}
 	return false
+}
+
+// addresses are those of all remotes, wherever they are set but in what such a condition includes: there git allows none.
+func (c *configuration) addresses() []string {
+	if c.remotes == nil {
+		all := configuration{m: c.m, co: c.co, root: c.root, remotes: []string{}}
+		all.gather()
+		c.remotes = []string{}
+		for _, s := range all.settings {
+			if s.section == "remote" && s.name == "url" {
+				c.remotes = append(c.remotes, s.value)
+			}
+		}
+	}
+	return c.remotes
 }
 
 func (c *configuration) holdsDir(s setting, pattern string, fold bool) bool {
@@ -350,16 +394,12 @@ func glob(pattern string, fold bool) *regexp.Regexp {
 		case rest[0] == '?':
 			b.WriteString(`[^/]`)
 		case rest[0] == '[':
-			end := strings.IndexByte(rest[1:], ']')
-			if end <= 0 {
+			set, size := bracket(rest)
+			if size == 0 {
 				return nothing
 			}
-			set := rest[1 : end+1]
-			if set[0] == '!' {
-				set = "^" + set[1:]
-			}
-			b.WriteString("[" + strings.ReplaceAll(strings.ReplaceAll(set, `\`, `\\`), "[", `\[`) + "]")
-			i += end + 1
+			b.WriteString(set)
+			i += size - 1
 		case rest[0] == '\\' && len(rest) > 1:
 			b.WriteString(regexp.QuoteMeta(rest[1:2]))
 			i++
@@ -374,6 +414,76 @@ func glob(pattern string, fold bool) *regexp.Regexp {
 		return nothing
 	}
 	return compiled
+}
+
+// classes are the named ones of a bracket.
+var classes = []string{"alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"}
+
+// bracket is the set at the begin of a pattern as a regular expression, and its length in the pattern; 0 where git takes
+// the whole pattern for broken. A slash is never in it.
+func bracket(text string) (set string, size int) {
+	i, not := 1, ""
+	if i < len(text) && (text[i] == '!' || text[i] == '^') {
+		i, not = i+1, "^/"
+	}
+	var b strings.Builder
+	add := func(from, to byte) {
+		for _, span := range [][2]byte{{from, min(to, '/'-1)}, {max(from, '/'+1), to}} {
+			if span[0] <= span[1] {
+				fmt.Fprintf(&b, `\x{%x}-\x{%x}`, span[0], span[1])
+			}
+		}
+	}
+	for first := true; i < len(text); first = false {
+		switch rest := text[i:]; {
+		case rest[0] == ']' && !first:
+			if b.Len() == 0 && not == "" {
+				return nothing.String(), i + 1
+			}
+			return "[" + not + b.String() + "]", i + 1
+		case strings.HasPrefix(rest, "[:"):
+			name, _, ok := strings.Cut(rest[2:], "]")
+			class, named := strings.CutSuffix(name, ":")
+			if !ok || named && !slices.Contains(classes, class) {
+				return "", 0
+			}
+			if !named { // no class, but two of the signs
+				add('[', '[')
+				i++
+				continue
+			}
+			in := regexp.MustCompile("[[:" + class + ":]]")
+			for c := range byte(utf8.RuneSelf) {
+				if in.MatchString(string(rune(c))) {
+					add(c, c)
+				}
+			}
+			i += len("[:") + len(name) + len("]")
+		default:
+			from, next, ok := sign(text, i)
+			to := from
+			if ok && next+1 < len(text) && text[next] == '-' && text[next+1] != ']' {
+				to, next, ok = sign(text, next+1)
+			}
+			if !ok {
+				return "", 0
+			}
+			add(from, to)
+			i = next
+		}
+	}
+	return "", 0
+}
+
+// sign is one of a bracket, behind a backslash or not, and where the next begins.
+func sign(text string, i int) (c byte, next int, ok bool) {
+	if text[i] == '\\' {
+		i++
+	}
+	if i >= len(text) {
+		return 0, i, false
+	}
+	return text[i], i + 1, true
 }
 
 // environment takes over GIT_CONFIG_COUNT and, what counts more, GIT_CONFIG_PARAMETERS.

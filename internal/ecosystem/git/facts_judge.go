@@ -1,6 +1,7 @@
 package git
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -26,7 +27,7 @@ func (c *configuration) facts() ([]decide.Setting, decide.Git) {
 	}
 	for i, s := range c.settings {
 		if len(settings)+len(told.Rewrites)+len(told.Programs) >= maxTold {
-			c.note("git's configuration has more settings than are judged")
+			c.missed(s.holder, fmt.Sprintf("holds the last of more than %d settings", maxTold), true)
 			break
 		}
 		many := s.section == "url" || s.section == "credential" || s.key == "safe.directory" || s.key == "core.gitproxy"
@@ -36,6 +37,10 @@ func (c *configuration) facts() ([]decide.Setting, decide.Git) {
 		switch {
 		case s.section == "url" && s.sub != "" && (s.name == "insteadof" || s.name == "pushinsteadof"):
 			told.Rewrites = append(told.Rewrites, c.rewrite(s))
+		case s.section == "submodule" && s.name == "url" && s.clone && s.value != "":
+			told.Rewrites = append(told.Rewrites, c.moved(s)...)
+		case s.section == "remote" && s.name == "proxy":
+			settings = append(settings, c.http(s, &told)...)
 		case s.section == "http":
 			settings = append(settings, c.http(s, &told)...)
 		case s.section == "protocol" && s.name == "allow", s.key == "safe.directory":
@@ -50,6 +55,7 @@ func (c *configuration) facts() ([]decide.Setting, decide.Git) {
 	for _, s := range c.hostile {
 		told.Files = append(told.Files, c.file(s))
 	}
+	told.Files = append(told.Files, c.unread...)
 	return settings, told
 }
 
@@ -141,7 +147,6 @@ func (c *configuration) rewrite(s setting) decide.Rewrite {
 	default:
 		r.Stays = to.place.Host != "" && to.place.Host == from.place.Host
 	}
-	plain := []string{"http", "git", "ftp"}
 	r.Weaker = slices.Contains(plain, r.Scheme) && !r.Loopback && !slices.Contains(plain, schemeOf(s.value))
 	where := "*"
 	if r.URL != "" {
@@ -153,6 +158,39 @@ func (c *configuration) rewrite(s setting) decide.Rewrite {
 	r.From.Setting = r.Name + " in " + s.from
 	return r
 }
+
+// moved says where a submodule comes from that the clone takes from another host than .gitmodules says: once git has
+// taken over an address, it goes by .git/config alone. Which that is for one beside the repository its remote says.
+func (c *configuration) moved(s setting) []decide.Rewrite {
+	i := slices.IndexFunc(c.modules, func(m decide.Submodule) bool { return m.Name == source.Plain(s.sub, 200) })
+	if i < 0 {
+		return nil // without a path git takes nothing there
+	}
+	from, to := c.modules[i].Place, targetOf(s.value)
+	if c.modules[i].Relative {
+		for _, r := range c.settings {
+			if r.key == "remote.origin.url" {
+				from = targetOf(r.value).place
+			}
+		}
+	}
+	if to.kind == decide.SubmoduleLocal && from.Host == "" || to.kind == decide.SubmoduleRelative {
+		return nil
+	}
+	r := decide.Rewrite{Name: s.shown(), InsteadOf: source.Plain("submodule "+c.modules[i].Name, 200), From: s.told(), Place: to.place}
+	r.Stays = to.place.Host != "" && to.place.Host == from.Host
+	r.Weaker = slices.Contains(plain, r.Scheme) && !r.Loopback && !slices.Contains(plain, from.Scheme)
+	if to.kind != decide.SubmoduleRemote && to.kind != decide.SubmoduleLocal {
+		r.Broken = to.fault
+	}
+	if r.Stays && !r.Weaker {
+		return nil
+	}
+	return []decide.Rewrite{r}
+}
+
+// plain are the schemes that anybody on the way can read and change.
+var plain = []string{"http", "git", "ftp"}
 
 // nowhere stands for the path behind "git@a.test:".
 const nowhere = "x"
@@ -182,6 +220,8 @@ func (c *configuration) command(s setting) (command string, ok bool) {
 	case s.key == "core.sshcommand", s.key == "core.askpass", s.key == "core.alternaterefscommand", s.key == "uploadpack.packobjectshook":
 	case s.section == "filter" && s.sub != "" && slices.Contains([]string{"clean", "smudge", "process"}, s.name):
 	case s.section == "remote" && s.sub != "" && slices.Contains([]string{"uploadpack", "receivepack"}, s.name):
+	case s.section == "remote" && s.sub != "" && s.name == "vcs":
+		command = "git-remote-" + command
 	case s.section == "credential" && s.name == "helper":
 	case s.key == "core.fsmonitor":
 		if _, is := s.on(); is {

@@ -365,16 +365,23 @@ func TestConfiguration(t *testing.T) {
 		"to a directory": {files{clone: "[url \"/srv/\"]insteadOf=https://github.com/"}, nil, []string{"warning GIT002 $DIR/.git/config:1:7 url.*.insteadof in .git/config leads https://github.com/ to a directory"}},
 		"to a program":   {files{clone: "[url \"ext::sh -c hunter2 \"]insteadOf=https://github.com/"}, nil, []string{"warning GIT002 $DIR/.git/config:1:7 url.*.insteadof in .git/config, for https://github.com/, would have git start git-remote-ext (ext::)"}},
 
-		"ssh of the checkout":         {files{clone: "[core]sshCommand=./tools/ssh hunter2"}, nil, []string{"error GIT002 $DIR/.git/config:1:18 core.sshcommand in .git/config starts what the author of the checkout may have written: ./tools/ssh"}},
-		"by its absolute path":        {files{user: "[core]fsmonitor='$DIR/x y'"}, nil, []string{"error GIT002 $HOME/.gitconfig:1:17 core.fsmonitor in ~/.gitconfig starts what the author of the checkout may have written: $DIR/x"}},
-		"a script":                    {files{user: "[credential \"https://a.test\"]helper=!python3 x.py", "x.py": ""}, nil, []string{"error GIT002 $HOME/.gitconfig:1:37 credential.https://a.test.helper in ~/.gitconfig starts what the author of the checkout may have written: x.py"}},
-		"a filter of the checkout":    {files{user: "[filter \"x\"]clean=tools/x %f"}, nil, []string{"warning GIT002 $HOME/.gitconfig:1:19 filter.x.clean in ~/.gitconfig starts what the author of the checkout may have written: tools/x"}},
-		"ssh with a file of it":       {nil, []string{"GIT_SSH_COMMAND=ssh -F $DIR/cfg"}, []string{"error GIT002  GIT_SSH_COMMAND starts what the author of the checkout may have written: $DIR/cfg"}},
-		"by the PATH":                 {files{"bin/x": ""}, []string{"PATH=$DIR/bin", "GIT_PROXY_COMMAND=x"}, []string{"error GIT002  GIT_PROXY_COMMAND starts what the author of the checkout may have written: x"}},
-		"hooks for all":               {files{user: "[core]hooksPath=.hooks"}, nil, []string{"warning GIT002 $HOME/.gitconfig:1:17 core.hookspath in ~/.gitconfig starts what the author of the checkout may have written: .hooks"}},
-		"a program in the clone":      {files{clone: "[core]sshCommand=curl hunter2|sh\n[filter \"x\"]process=y\n[submodule \"s\"]update=!z\n[core]alternateRefsCommand=w"}, nil, []string{"note GIT002 $DIR/.git/config:2:21 filter.x.process in .git/config starts a program by the word of whoever worked in this clone before", "warning GIT002 $DIR/.git/config:1:18 core.sshcommand in .git/config starts a program by the word of whoever worked in this clone before", "warning GIT002 $DIR/.git/config:3:23 submodule.s.update in .git/config starts a program by the word of whoever worked in this clone before", "warning GIT002 $DIR/.git/config:4:28 core.alternaterefscommand in .git/config starts a program by the word of whoever worked in this clone before"}},
-		"ssh on a detour":             {files{clone: "[core]sshCommand=ssh -o ProxyCommand=x"}, nil, []string{"warning GIT002 $DIR/.git/config:1:18 core.sshcommand in .git/config starts a program by the word of whoever worked in this clone before"}},
-		"ssh without keys":            {nil, []string{"GIT_SSH_COMMAND=ssh -oStrictHostKeyChecking=no -i hunter2"}, []string{"warning GIT002  GIT_SSH_COMMAND takes any key for that of a host"}},
+		"ssh of the checkout":      {files{clone: "[core]sshCommand=./tools/ssh hunter2"}, nil, []string{"error GIT002 $DIR/.git/config:1:18 core.sshcommand in .git/config starts what the author of the checkout may have written: ./tools/ssh"}},
+		"by its absolute path":     {files{user: "[core]fsmonitor='$DIR/x y'"}, nil, []string{"error GIT002 $HOME/.gitconfig:1:17 core.fsmonitor in ~/.gitconfig starts what the author of the checkout may have written: $DIR/x"}},
+		"a script":                 {files{user: "[credential \"https://a.test\"]helper=!python3 x.py", "x.py": ""}, nil, []string{"error GIT002 $HOME/.gitconfig:1:37 credential.https://a.test.helper in ~/.gitconfig starts what the author of the checkout may have written: x.py"}},
+		"a filter of the checkout": {files{user: "[filter \"x\"]clean=tools/x %f"}, nil, []string{"warning GIT002 $HOME/.gitconfig:1:19 filter.x.clean in ~/.gitconfig starts what the author of the checkout may have written: tools/x"}},
+		"ssh with a file of it":    {nil, []string{"GIT_SSH_COMMAND=ssh -F $DIR/cfg"}, []string{"error GIT002  GIT_SSH_COMMAND starts what the author of the checkout may have written: $DIR/cfg"}},
+		"by the PATH":              {files{"bin/x": ""}, []string{"PATH=$DIR/bin", "GIT_PROXY_COMMAND=x"}, []string{"error GIT002  GIT_PROXY_COMMAND starts what the author of the checkout may have written: x"}},
+		"hooks for all":            {files{user: "[core]hooksPath=.hooks"}, nil, []string{"warning GIT002 $HOME/.gitconfig:1:17 core.hookspath in ~/.gitconfig starts what the author of the checkout may have written: .hooks"}},
+		"a program in the clone":   {files{clone: "[core]sshCommand=curl hunter2|sh\n[filter \"x\"]process=y\n[submodule \"s\"]update=!z\n[core]alternateRefsCommand=w"}, nil, []string{"note GIT002 $DIR/.git/config:2:21 filter.x.process in .git/config starts a program by the word of whoever worked in this clone before", "warning GIT002 $DIR/.git/config:1:18 core.sshcommand in .git/config starts a program by the word of whoever worked in this clone before", "warning GIT002 $DIR/.git/config:3:23 submodule.s.update in .git/config starts a program by the word of whoever worked in this clone before", "warning GIT002 $DIR/.git/config:4:28 core.alternaterefscommand in .git/config starts a program by the word of whoever worked in this clone before"}},
+		"ssh on a detour":          {files{clone: "[core]sshCommand=ssh -o ProxyCommand=x"}, nil, []string{"warning GIT002 $DIR/.git/config:1:18 core.sshcommand in .git/config starts a program by the word of whoever worked in this clone before"}},
+		"ssh without keys":         {nil, []string{"GIT_SSH_COMMAND=ssh -oStrictHostKeyChecking=no -i hunter2"}, []string{"warning GIT002  GIT_SSH_COMMAND takes any key for that of a host"}},
+		"proxy of a remote":        {files{clone: "[remote \"o\"]proxy=http://u:hunter2@a.test:1"}, nil, []string{"warning GIT002 $DIR/.git/config:1:19 remote.o.proxy in .git/config decides whom git asks on the way"}},
+		"helper of a remote":       {files{clone: "[remote \"o\"]vcs=x"}, nil, []string{"warning GIT002 $DIR/.git/config:1:17 remote.o.vcs in .git/config starts a program by the word of whoever worked in this clone before"}},
+		"submodules taken elsewhere": {files{modules: "[submodule \"a\"]\npath=a\nurl=https://github.com/x/a\n[submodule \"b\"]\npath=b\nurl=../b\n[submodule \"c\"]\npath=c\nurl=../c\n[submodule \"d\"]\npath=d\nurl=https://github.com/x/d",
+			clone: "[remote \"origin\"]\nurl=git@corp.test:x/y\n[submodule \"a\"]\nurl=https://u:hunter2@a.test/x/a\n[submodule \"b\"]\nurl=ssh://git@corp.test/x/b\n[submodule \"c\"]\nurl=https://b.test/c\n[submodule \"d\"]\nurl=http://github.com/x/d\n[submodule \"e\"]\nurl=https://a.test"}, nil, []string{
+			"error GIT002 $DIR/.git/config:10:5 submodule.d.url in .git/config leads submodule d over http, neither https nor ssh",
+			"warning GIT002 $DIR/.git/config:4:5 submodule.a.url in .git/config leads submodule a to a.test, which is named by the checkout and in no list of trusted hosts",
+			"warning GIT002 $DIR/.git/config:8:5 submodule.c.url in .git/config leads submodule c to b.test, which is named by the checkout and in no list of trusted hosts"}},
 		"proxy in the clone":          {files{clone: "[http]proxy=http://u:hunter2@a.test:1"}, nil, []string{"warning GIT002 $DIR/.git/config:1:13 http.proxy in .git/config decides whom git asks on the way"}},
 		"protocols":                   {files{user: "[protocol]allow=always", clone: "[protocol \"ext\"]allow=ALWAYS"}, []string{"GIT_ALLOW_PROTOCOL=ext:https"}, []string{"error GIT002 $DIR/.git/config:1:23 protocol.ext.allow in .git/config lets an address start a program (ext::)", "warning GIT002  GIT_ALLOW_PROTOCOL lets an address start a program (ext::)", "warning GIT002 $HOME/.gitconfig:1:17 protocol.allow in ~/.gitconfig lets an address start a program (ext::)"}},
 		"authorities of the checkout": {files{clone: "[http]sslCAInfo=./ca.pem", user: "[http]sslCAPath=cas"}, []string{"GIT_SSL_CAPATH=$DIR/certs", "GIT_SSL_CAINFO=x.pem"}, []string{"warning GIT002  GIT_SSL_CAINFO leads git to a file that the author of the checkout may have written: x.pem", "warning GIT002  GIT_SSL_CAPATH leads git to a file that the author of the checkout may have written: certs", "warning GIT002 $DIR/.git/config:1:17 http.sslcainfo in .git/config leads git to a file that the author of the checkout may have written: ca.pem", "warning GIT002 $HOME/.gitconfig:1:17 http.sslcapath in ~/.gitconfig leads git to a file that the author of the checkout may have written: cas"}},
@@ -400,7 +407,7 @@ func TestConfiguration(t *testing.T) {
 			t.Errorf("%s: notes %q", name, e.Notes)
 		}
 		d.RepoOnly = true // a commit hook's answer is that of the repository
-		if in, e := d.input(t); in.Git != nil || len(in.Settings) > 0 || len(e.Notes) > 0 {
+		if in, e := d.input(t); in.Git != nil && tt.files[modules] == "" || len(in.Settings) > 0 || len(e.Notes) > 0 {
 			t.Errorf("%s: with scope repo: %+v, notes %q", name, in, e.Notes)
 		}
 	}
@@ -437,27 +444,49 @@ func TestConfigurationNotRead(t *testing.T) {
 	for i := range 10 {
 		chain[fmt.Sprintf(".git/c%d", i+1)] = fmt.Sprintf("[include]path=c%d", i+2)
 	}
+	const unknown = " could not be read, so that git's settings in it are not known: "
+	many, junk := map[string]string{".git/config": "", ".git/evil": off}, ""
+	for i := range maxFiles {
+		many[fmt.Sprintf(".git/j%d", i)] = "[a]\n"
+		many[".git/config"] += fmt.Sprintf("[include]\npath = j%d\n", i)
+	}
+	many[".git/config"] += "[include]\npath = evil\n"
+	for i := range maxTold {
+		junk += fmt.Sprintf("[safe]\ndirectory = /x%d\n", i)
+	}
 	for name, tt := range map[string]struct {
 		files map[string]string
 		play  func(*desk) error
+		want  string
 		note  string
 	}{
-		"broken": {map[string]string{".git/config": off + "[hunter2"}, nil, ".git/config could not be read, so that git's settings in it are not known: $DIR/.git/config:3:8: "},
-		"a link": {map[string]string{"$OUT/secret": off}, func(d *desk) error { return os.Symlink("../../../secret", filepath.Join(d.dir, ".git/config")) }, ".git/config could not be read, so that git's settings in it are not known: is reached by a symbolic link"},
+		"broken": {map[string]string{".git/config": off + "[hunter2"}, nil, "warning GIT002 $DIR/.git/config .git/config" + unknown + "$DIR/.git/config:3:8: ", ""},
+		"a link": {map[string]string{"$OUT/secret": off}, func(d *desk) error { return os.Symlink("../../../secret", filepath.Join(d.dir, ".git/config")) },
+			"warning GIT002 $DIR/.git/config .git/config" + unknown + "is reached by a symbolic link", ""},
 		"included link": {map[string]string{"$OUT/secret": off, ".git/config": "[include]path=../x"}, func(d *desk) error { return os.Symlink("../../secret", filepath.Join(d.dir, "x")) },
-			"x could not be read, so that git's settings in it are not known: is reached by a symbolic link"},
+			"warning GIT002 $DIR/x x" + unknown + "is reached by a symbolic link", ""},
+		"a linked git directory": {map[string]string{"$OUT/other/config": off}, func(d *desk) error {
+			if err := os.Remove(filepath.Join(d.dir, ".git")); err != nil {
+				return err
+			}
+			return os.Symlink("../../other", filepath.Join(d.dir, ".git"))
+		}, "warning GIT002 $DIR/.git/config .git" + unknown + "is reached by a symbolic link to elsewhere", ""},
 		"worktree": {map[string]string{"$OUT/main/.git/worktrees/w/config": off}, func(d *desk) error {
 			if err := os.Remove(filepath.Join(d.dir, ".git")); err != nil {
 				return err
 			}
 			return os.WriteFile(filepath.Join(d.dir, ".git"), []byte("gitdir: ../../main/.git/worktrees/w\n"), 0o600)
-		}, "git's configuration of this clone is not judged: it is a worktree or a submodule, and its git directory lies elsewhere"},
-		"shared": {map[string]string{".git/commondir": "../../../main/.git\n", "$OUT/main/.git/config": off}, nil,
+		}, "", "git's configuration of this clone is not judged: it is a worktree or a submodule, and its git directory lies elsewhere"},
+		"shared": {map[string]string{".git/commondir": "../../../main/.git\n", "$OUT/main/.git/config": off}, nil, "",
 			"git's configuration of this clone is not judged: it shares its git directory with one that lies elsewhere"},
 		"a linked directory": {map[string]string{"real/x": off, ".git/config": "[include]path=../linked/x"}, func(d *desk) error { return os.Symlink("real", filepath.Join(d.dir, "linked")) },
-			"linked/x could not be read, so that git's settings in it are not known: is reached by a symbolic link"},
-		"deep":       {chain, nil, "git's configuration includes more files than git follows; .git/c11 was not read"},
-		"in circles": {map[string]string{".git/config": "[include]path=config"}, nil, "git's configuration includes more files than git follows; .git/config was not read"},
+			"warning GIT002 $DIR/linked/x linked/x" + unknown + "is reached by a symbolic link", ""},
+		"deep":          {chain, nil, "warning GIT002 $DIR/.git/c11 .git/c11" + unknown + "lies deeper than git follows includes", ""},
+		"in circles":    {map[string]string{".git/config": "[include]path=config"}, nil, "warning GIT002 $DIR/.git/config .git/config" + unknown + "lies deeper than git follows includes", ""},
+		"many files":    {many, nil, "error GIT002 $DIR/.git/evil .git/evil" + unknown + "is one of more than 200 files", ""},
+		"many settings": {map[string]string{".git/config": junk + off}, nil, "error GIT002 $DIR/.git/config .git/config" + unknown + "holds the last of more than 2000 settings", ""},
+		"too large":     {map[string]string{".git/config": off + strings.Repeat("#", maxConfigFile)}, nil, "error GIT002 $DIR/.git/config .git/config" + unknown + "it has more than 4096 KiB", ""},
+		"the user's":    {map[string]string{"~/.gitconfig": "[hunter2"}, nil, "", "~/.gitconfig" + unknown},
 	} {
 		d := newDesk(t, tt.files)
 		if tt.play != nil {
@@ -467,10 +496,13 @@ func TestConfigurationNotRead(t *testing.T) {
 		}
 		in, e := d.input(t)
 		got := d.judged(t, in, e)
-		got = slices.DeleteFunc(got, func(line string) bool { return strings.Contains(line, "include.path") })
-		notes := strings.ReplaceAll(strings.Join(e.Notes, "\n"), d.dir, "$DIR")
-		if len(got) > 0 || !strings.HasPrefix(notes, tt.note) || len(e.Notes) != 1 || strings.Contains(notes, "hunter2") {
-			t.Errorf("%s: %q, notes %q", name, got, notes)
+		got = slices.DeleteFunc(got, func(line string) bool {
+			return strings.Contains(line, "include.path") || strings.HasPrefix(line, "error GIT002 $DIR/.git/j")
+		})
+		said, notes := strings.Join(got, "\n"), strings.Join(e.Notes, "\n")
+		said = strings.ReplaceAll(said, d.dir, "$DIR")
+		if len(got)+len(e.Notes) != 1 || !strings.HasPrefix(said, tt.want) || !strings.HasPrefix(notes, tt.note) || strings.Contains(said+notes, "hunter2") {
+			t.Errorf("%s: %q, notes %q", name, said, notes)
 		}
 	}
 }
@@ -480,13 +512,21 @@ func TestConfigurationAsGit(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string]string{
 		"~/.gitconfig": "[a]\nb=user\n[includeIf \"gitdir:~/../jobs/\"]\npath=never\n[includeIf \"gitdir:$OUT/jobs/\"]\npath=inc/one\n[includeIf \"onbranch:fea*/**\"]path=inc/two\n" +
-			"[includeIf \"hasconfig:remote.*.url:https://a.test/**\"]path=inc/three\n[includeIf \"gitdir:./jobs/\"]path=never\n[includeIf \"gitdir:repo/\"]path=inc/four\n[includeIf \"gitdir/i:**/RE[oP]?\"]path=never\n[includeIf \"gitdir/i:**/RE[!oq]?/.GIT\"]path=inc/five\n",
+			"[includeIf \"hasconfig:remote.*.url:https://a.test/**\"]path=inc/three\n[includeIf \"gitdir:./jobs/\"]path=never\n[includeIf \"gitdir:repo/\"]path=inc/four\n[includeIf \"gitdir/i:**/RE[oP]?\"]path=never\n[includeIf \"gitdir/i:**/RE[!oq]?/.GIT\"]path=inc/five\n" +
+			"[includeIf \"gitdir:**/[[:alpha:]]epo/.git\"]path=inc/six\n[includeIf \"gitdir:**/re[]m-q[:]o/.git\"]path=inc/seven\n[includeIf \"gitdir:**/repo[!x].git\"]path=never\n" +
+			"[includeIf \"gitdir:**/[[:nope:]]epo/.git\"]path=never\n[includeIf \"gitdir:**/[^[:digit:]]epo[.-0].git\"]path=never\n[includeIf \"gitdir:**/[\\\\r]epo/.git\"]path=inc/eight\n" +
+			"[include]path=inc/remotes\n[includeIf \"hasconfig:remote.*.url:https://inc.test/**\"]path=inc/nine\n",
 		"~/never":              "[a]\nb=never\n",
 		"~/inc/one":            "[a]\nb=one\n[include]path=two\n",
 		"~/inc/two":            "[a]\nb=two\n",
 		"~/inc/three":          "[a]\nb=three\n",
 		"~/inc/four":           "[a]\nb=four\n",
 		"~/inc/five":           "[a]\nb=five\n",
+		"~/inc/six":            "[a]\nb=six\n",
+		"~/inc/seven":          "[a]\nb=seven\n",
+		"~/inc/eight":          "[a]\nb=eight\n",
+		"~/inc/nine":           "[a]\nb=nine\n",
+		"~/inc/remotes":        "[remote \"i\"]\nurl=https://inc.test/x\n",
 		"~/xdg/git/config":     "[a]\nb=xdg\n[include]path=~/inc/two\n",
 		".git/config.worktree": "[a]\nb=worktree\n",
 	}, "XDG_CONFIG_HOME=$HOME/xdg", "GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=A.b", "GIT_CONFIG_VALUE_0=count", "GIT_CONFIG_KEY_1=url.https://X.test/.insteadOf", "GIT_CONFIG_VALUE_1=y",
@@ -513,7 +553,7 @@ func TestConfigurationAsGit(t *testing.T) {
 	if diff := cmp.Diff(strings.Split(string(want), "\x00"), strings.Split(ours(found), "\x00")); diff != "" || len(c.notes) > 0 {
 		t.Errorf("-git +we:\n%s\nnotes %q", diff, c.notes)
 	}
-	if n := strings.Count(string(want), "a.b\n"); n < 12 || strings.Contains(string(want), "a.b\nnever") {
+	if n := strings.Count(string(want), "a.b\n"); n < 16 || strings.Contains(string(want), "a.b\nnever") {
 		t.Errorf("git follows other includes than this test is about:\n%q", want)
 	}
 }

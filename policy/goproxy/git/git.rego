@@ -90,7 +90,7 @@ settings contains [s, "error", s.name, msg, "name your certificate authority in 
 settings contains [s, "warning", s.name, msg, "set it in the configuration of the runner"] if {
 	some s in own
 	of_clone(s)
-	regex.match(`^http\.(.*\.)?(proxy|curloptresolve)$`, s.name)
+	regex.match(`^(http|remote)\.(.*\.)?(proxy|curloptresolve)$`, s.name)
 	s.value != ""
 	msg := sprintf("%s decides whom git asks on the way", [where(s)])
 }
@@ -131,7 +131,16 @@ settings contains [r, "warning", r.name, msg, "set it in the configuration of th
 
 settings contains [f, "warning", f.setting, msg, "let git's configuration name files outside of the workspace"] if {
 	some f in input.git.files
+	f.unread == ""
 	msg := sprintf("%s leads git to a file that the author of the checkout may have written: %s", [f.setting, f.path])
+}
+
+# What is too large to be judged is never passed over.
+settings contains [f, severity, f.path, msg, "see what git config --list --show-origin says, and replace the file by a regular one of usual size"] if {
+	some f in input.git.files
+	f.unread != ""
+	severity := {true: "error", false: "warning"}[f.exceeds]
+	msg := sprintf("%s could not be read, so that git's settings in it are not known: %s", [f.path, f.unread])
 }
 
 settings contains [p, severity, p.name, msg, "let the configuration of the runner name a program outside of the workspace"] if {

@@ -169,8 +169,20 @@ test_git002_silent_on_usual_programs if {
 	programs({"kind": "checkout", "usual": true, "name": "core.hookspath"}) == []
 }
 
-test_git002_fires_on_files_of_the_checkout if {
-	["warning"] == [f.severity |
-		some f in git.finding with input as {"git": {"files": [{"path": ".gitconfig", "setting": "include.path in .git/config", "origin": "checkout"}]}}
-	]
+file(change) := object.union(
+	{"path": ".gitconfig", "unread": "", "exceeds": false, "setting": "include.path in .git/config", "origin": "checkout", "file": "/x/config", "line": 2},
+	change,
+)
+
+files(change) := [f.severity |
+	some f in git.finding with input as {"git": {"files": [file(change)]}}
+	f.id == "GIT002"
+	f.line == 2
+]
+
+test_git002_fires_on_files_of_the_checkout if files({}) == ["warning"]
+
+test_git002_fires_on_files_that_are_not_known if {
+	files({"unread": "is reached by a symbolic link"}) == ["warning"]
+	files({"unread": "it has more than 4096 KiB", "exceeds": true}) == ["error"]
 }
