@@ -96,7 +96,7 @@ func Open(dir, within string, names ...string) (*Checkout, error) {
 	for _, n := range names {
 		wanted[n] = true
 	}
-	if err := c.walk(wanted); err != nil {
+	if err := c.walk(wanted, maxNames); err != nil {
 		root.Close()
 		return nil, err
 	}
@@ -124,8 +124,8 @@ func (c *Checkout) Dir() string { return c.dir }
 func (c *Checkout) Close() error { return c.root.Close() }
 
 // walk looks through the directories, those behind links last and only where they lie in the checkout: a tool that is
-// started there follows them, too.
-func (c *Checkout) walk(wanted map[string]bool) error {
+// started there follows them, too. At most left names are looked at.
+func (c *Checkout) walk(wanted map[string]bool, left int) error {
 	type place struct {
 		path  string
 		depth int
@@ -135,7 +135,7 @@ func (c *Checkout) walk(wanted map[string]bool) error {
 		return problem.New(problem.Usage, c.dir, "give a directory that exists and can be read", "%w", plain(err))
 	}
 	seen := map[string]bool{".": true}
-	queue, links, dirs, left := []place{{".", 0}}, []place(nil), 0, maxNames
+	queue, links, dirs, most := []place{{".", 0}}, []place(nil), 0, left
 	var asides []string
 	for len(queue)+len(links) > 0 {
 		var p place
@@ -164,7 +164,7 @@ func (c *Checkout) walk(wanted map[string]bool) error {
 		entries, err := d.ReadDir(left + 1)
 		d.Close()
 		if left -= len(entries); left < 0 {
-			return problem.New(problem.Usage, c.dir, "check a smaller directory", "has more than %d files and directories", maxNames)
+			return problem.New(problem.Usage, c.dir, "check a smaller directory", "has more than %d files and directories", most)
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			c.Notes = append(c.Notes, fmt.Sprintf("%s could not be looked through: %v", p.path, plain(err)))

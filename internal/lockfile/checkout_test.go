@@ -6,9 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/goproxy-action/internal/problem"
 )
 
 func tree(t *testing.T, files map[string]string) string {
@@ -23,6 +26,22 @@ func tree(t *testing.T, files map[string]string) string {
 		}
 	}
 	return dir
+}
+
+// However many names a directory has, no more are asked for than may be.
+func TestWalkOfManyNames(t *testing.T) {
+	t.Parallel()
+	c, err := Open(tree(t, map[string]string{"a/1": "", "a/2": "", "a/go.mod": "", "b": ""}), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.walk(map[string]bool{"go.mod": true}, 5); err != nil || len(c.Files("go.mod")) != 1 {
+		t.Errorf("five: %v, %v", c.Files("go.mod"), err)
+	}
+	if err := c.walk(nil, 4); problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), "more than 4 files and directories") {
+		t.Errorf("more than four: %v", err)
+	}
 }
 
 func TestWalk(t *testing.T) {
