@@ -16,6 +16,7 @@ import (
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
 )
 
@@ -29,6 +30,9 @@ func Beside(name string) []string {
 	}
 	return nil
 }
+
+// maxUses bounds the directories that one go.work uses: each is looked for. Kubernetes uses 33.
+const maxUses = 10_000
 
 // Join adds to the files of a checkout those of the modules that a go.work uses in a directory that is passed over
 // otherwise (_x, testdata): the go command reads them as it does any other's, with their replacements. The error is a
@@ -48,6 +52,9 @@ func Join(co *lockfile.Checkout) error {
 		work, err := modfile.ParseWork(name, file.Data, nil)
 		if err != nil {
 			continue
+		}
+		if len(work.Use) > maxUses {
+			return problem.New(problem.Usage, source.Plain(name, 0), "check a smaller directory", "uses more than %d directories", maxUses)
 		}
 		for _, use := range work.Use {
 			if outside(file, use.Path) {

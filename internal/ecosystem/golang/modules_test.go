@@ -200,6 +200,13 @@ func TestJoin(t *testing.T) {
 	if notes := []string{"not judged, since in hidden, vendored or test data directories: testdata/y/go.mod"}; !slices.Equal(co.Notes, notes) {
 		t.Errorf("notes %q", co.Notes)
 	}
+	many := "go 1.26\n\nuse (\n"
+	for i := range maxUses + 1 {
+		many += fmt.Sprintf("\t./%d\n", i)
+	}
+	if err := Join(checkout(t, map[string]string{"go.work": many + ")\n"})); problem.CodeOf(err) != problem.Usage || !strings.HasPrefix(err.Error(), "go.work: uses more than 10000") {
+		t.Errorf("many: %v", err)
+	}
 }
 
 func TestVendored(t *testing.T) {
