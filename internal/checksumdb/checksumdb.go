@@ -89,6 +89,8 @@ type Report struct {
 	// Asked is true where a source gave a head; Heads is how many did that were compared.
 	Asked bool
 	Heads int
+	// Attested is true where the proof file is of this log.
+	Attested bool
 	// Consistent is nil where no head was remembered.
 	Consistent *bool
 	// Lag is by how many records the heads of the sources lay behind the remembered one.

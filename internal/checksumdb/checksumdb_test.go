@@ -673,7 +673,7 @@ func TestPagesEverywhere(t *testing.T) {
 	l := newLog(t, 3000)
 	portal := &relay{log: l, twist: func(string, int, []byte) (int, []byte, error) { return 200, []byte("<html>"), nil }}
 	r := verify(t, sums(1, 2, 3, 4, 5), Options{Key: l.VerifierKey(), Sources: []Source{portal.source("a"), portal.source("b")}})
-	if r.Count(Unverified) != 10 || r.Requests != 2 || r.Results[0].Reason != "b answered with something that is no head of a log" {
+	if r.Count(Unverified) != 10 || r.Requests != 2 || r.Results[0].Reason != "a answered with something that is no head of a log; b answered with something that is no head of a log" {
 		t.Errorf("%d requests, %v", r.Requests, r.Results)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -134,20 +135,23 @@ func denied(err error) *statusError {
 // nobody can prove, and who serves a forged module would rather deny its record than show it.
 func (c *client) ask(ctx context.Context, path string, accept func(body []byte, source string) error) error {
 	first := int(c.preferred.Load())
-	err, doubt, missing := errOffline, error(nil), error(nil)
+	var missing, last error
+	var faults, doubts []string
 	for i := range c.Sources {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		n := (first + i) % len(c.Sources)
-		if err = c.askOne(ctx, n, path, accept); err == nil {
+		err := c.askOne(ctx, n, path, accept)
+		if err == nil {
 			c.preferred.CompareAndSwap(int32(first), int32(n)) //nolint:gosec // a few sources
 			return nil
 		}
+		last, faults = err, append(faults, err.Error())
 		switch own := c.Sources[n].Own; {
 		case denied(err) == nil:
 			if own || !c.own {
-				doubt = err
+				doubts = append(doubts, err.Error())
 			}
 		case own:
 			return err
@@ -155,14 +159,19 @@ func (c *client) ask(ctx context.Context, path string, accept func(body []byte, 
 			missing = err
 		}
 	}
-	switch s := denied(err); {
-	case missing != nil && doubt != nil:
-		s = denied(missing)
-		return &statusError{s.source, s.status, fmt.Errorf("another source could not be asked: %w", doubt)}
-	case missing == nil && doubt == nil && s != nil:
+	switch s := denied(cmp.Or(missing, last)); {
+	case len(faults) == 0:
+		return errOffline
+	case missing != nil && len(doubts) > 0:
+		return &statusError{s.source, s.status, errors.New("another source could not be asked: " + strings.Join(doubts, "; "))}
+	case missing != nil:
+		return missing
+	case len(faults) > 1:
+		return errors.New(strings.Join(faults, "; "))
+	case s != nil:
 		return &statusError{s.source, s.status, errors.New("it is not known to relay the log")}
 	}
-	return cmp.Or(missing, doubt, err)
+	return last
 }
 
 // givenUp is after how many questions without any answer nobody asks a source again.

@@ -3,6 +3,7 @@ package checksumdb
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -165,8 +166,12 @@ func (c *client) attest(versions []*version) (rest []*version) {
 // adopt takes over what a proof file has, where its head is signed.
 func (c *client) adopt(p *Proof) {
 	n, err := note.Open(p.signed, note.VerifierList(c.verifier))
+	if _, ok := errors.AsType[*note.UnverifiedNoteError](err); ok {
+		c.note("the proof file is left out: its head is not signed by the key of %s", c.verifier.Name())
+		return
+	}
 	if err != nil {
-		c.lie("proof", "has a head that is not signed by the key of %s", c.verifier.Name())
+		c.lie("proof", "has a head of %s whose signature is false", c.verifier.Name())
 		return
 	}
 	tree, err := tlog.ParseTree([]byte(n.Text))
@@ -175,6 +180,7 @@ func (c *client) adopt(p *Proof) {
 		return
 	}
 	a := &c.attested
+	c.report.Attested = true
 	a.head, a.nodes, a.records = head{tree, p.signed, "proof", c.Now()}, nodes{}, make(map[module.Version]record, len(p.records))
 	for _, r := range p.records {
 		raw := r.nodes

@@ -221,7 +221,7 @@ func (j *job) consult(ctx context.Context, engine *decide.Engine, plan *choose.P
 	if err != nil {
 		return err
 	}
-	if c.why != "" && !c.required && proof == nil && c.Count(checksumdb.Mismatch) == 0 &&
+	if c.why != "" && !c.required && !c.Attested && c.Count(checksumdb.Mismatch) == 0 &&
 		(c.Count(checksumdb.Unverified) > 0 || c.Count(checksumdb.Verified) == 0) {
 		j.notAsked = append(j.notAsked, fmt.Sprintf("whether the lines of go.sum are those of the transparency log (%s): %s", logRules, c.why))
 		return nil
