@@ -432,6 +432,8 @@ func TestFailClosed(t *testing.T) {
 		{"unknown key", `{"id": "A1", "msg": "x", "_loc": {}} if true`, "_loc"},
 		{"unknown group", `{"id": "A1", "msg": "x", "group": "nope"} if true`, "nope"},
 		{"a string", `"x" if true`, "wrong shape"},
+		{"a line before the first", `{"id": "A1", "msg": "x", "file": "go.mod", "line": -1} if true`, "negative"},
+		{"a builtin that panics", `{"id": "A1", "msg": "x"} if bits.lsh(1, 1000000000000000000) > 0`, "len out of range"},
 		{"a line that is none", `{"id": "A1", "msg": "x", "line": 1.5} if true`, "wrong shape"},
 	} {
 		e := engine(t, Data{Builtin: builtin}, Options{Timeout: 500 * time.Millisecond, User: []Module{{"p.rego", "package policy\nfinding contains " + tt.body + "\n"}}})
@@ -450,6 +452,37 @@ func TestFailClosed(t *testing.T) {
 	_, err := engine(t, Data{Addresses: []string{"192.0.2.0/24"}, AddressesSet: true}, Options{}).Eval(t.Context(), in)
 	if problem.CodeOf(err) != problem.Bug {
 		t.Errorf("bad address in the input: got %v", err)
+	}
+}
+
+// deaf is something that does not listen to being told to stop, as some builtins of OPA's.
+type deaf chan struct{}
+
+func (d deaf) Write(p []byte) (int, error) { <-d; return len(p), nil }
+
+// What does not listen is not waited for.
+func TestTimeIsBounded(t *testing.T) {
+	t.Parallel()
+	hold := make(deaf)
+	defer close(hold)
+	e := engine(t, Data{}, Options{Timeout: time.Millisecond, Print: hold, User: []Module{{"p.rego", "package p\n\ndeny contains \"x\" if print(\"hi\")\n"}}})
+	if _, err := e.Eval(t.Context(), well()); problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), "no answer within 1ms") {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	e.timeout = time.Hour
+	time.AfterFunc(10*time.Millisecond, cancel)
+	if _, err := e.Eval(ctx, well()); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: got %v", err)
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	e := engine(t, Data{}, Options{Timeout: time.Minute, User: []Module{{"p.rego", "package p\n\ndeny contains \"x\" if count(numbers.range(1, 100000000)) > 0\n"}}})
+	e.memory = 64 << 20
+	if _, err := e.Eval(t.Context(), well()); problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), "more than 64 MiB") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -285,7 +285,7 @@ func (l *loader) directory(root string, names []string) error {
 		place []string
 		names []string
 	}
-	before := len(l.out.Modules)
+	found := false
 	queue := []dir{{root, nil, names}}
 	for len(queue) > 0 {
 		d := queue[0]
@@ -318,7 +318,7 @@ func (l *loader) directory(root string, names []string) error {
 				if isData(n) {
 					err = l.data(full, d.place, data)
 				} else {
-					err = l.module(full, data)
+					found, err = true, l.module(full, data)
 				}
 				if err != nil {
 					return err
@@ -326,7 +326,7 @@ func (l *loader) directory(root string, names []string) error {
 			}
 		}
 	}
-	if len(l.out.Modules) == before {
+	if !found {
 		return problem.New(problem.Usage, l.name(root), "put a file that ends in .rego there, or do not name the directory", "holds no policy")
 	}
 	return nil

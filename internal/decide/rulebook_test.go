@@ -153,6 +153,7 @@ func TestNeededForms(t *testing.T) {
 		{"list", `w := [x | some x in input.list]` + "\n" + found + `{ some x in w; x }`, 2},
 		{"list that is counted", `w := [x | some x in input.list]` + "\n" + found + `{ count(w) == 0 }`, 0},
 		{"object of parts", `w[x] := 1 if some x in input.list` + "\n" + found + `{ count(w) == 0 }`, 0},
+		{"other name that is another's else", `w := input.go if { input.name } else := input` + "\n" + found + `{ some x in w.list; x }`, 0},
 		{"other name", `w := input.go` + "\n" + found + `{ some x in w.list; x }`, 2},
 		{"other name on a condition", `w := input if input.name == "n"` + "\n" + found + `{ w.name == "n" }`, 2},
 		{"function", `f(x) := input.name if x` + "\n" + found + `{ f(true) == "n" }`, 2},

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -53,9 +54,16 @@ var conventional = regexp.MustCompile(`^(deny|violation|warn)(_[a-zA-Z0-9]+)*$`)
 // words are the severities by the first word of a name.
 var words = map[string]string{"deny": Error, "violation": Error, "warn": Warning}
 
-// rule is the set as conftest's exceptions name it.
+// rule is the set as conftest's exceptions name it: without the word in front, so that of the word alone nothing is left.
 func (s set) rule() string {
-	return s.namespace + " " + strings.TrimPrefix(strings.TrimPrefix(s.name, "deny_"), "violation_")
+	name := s.name
+	if words[name] != "" {
+		name = ""
+	}
+	for _, word := range []string{"violation_", "deny_", "warn_"} {
+		name = strings.TrimPrefix(name, word)
+	}
+	return s.namespace + " " + name
 }
 
 // own is the id of a set that METADATA gives none. Whatever the package is called, it can be written as a key.
@@ -149,6 +157,9 @@ func (e *Engine) gather() error {
 			return err
 		}
 		for _, s := range found {
+			if e.raw { // what METADATA calls severity is its author's word
+				s.severity = words[s.word]
+			}
 			name := s.ref.String()
 			if other, ok := all[name]; ok && other.id != s.id { // members do not say which of the rules they are of
 				s.id, s.severity = s.own(), words[s.word]
@@ -237,7 +248,7 @@ func (e *Engine) resolve(p *part, document map[string]any) error {
 	}
 	for _, key := range keys {
 		m := p.compiler.Modules[key]
-		if name := namespace(m); lost == nil && isUser(key) && !used[name] {
+		if name := namespace(m); lost == nil && isUser(key) && !used[name] && !e.raw {
 			lost = problem.New(problem.Usage, position(m.Package.Location), "name a rule of it deny, violation, warn or finding, or remove it",
 				"package %s has no rule that is asked, and no other policy uses it", name)
 		}
@@ -283,8 +294,8 @@ func holds(document map[string]any, path []string) bool {
 	return true
 }
 
-// exceptions are the rules that the user's policies take back: exception contains ["git"] stands for deny_git and
-// violation_git of the same package.
+// exceptions are the rules that the user's policies take back: exception contains ["git"] stands for deny_git,
+// violation_git and warn_git of the same package, [""] for those that are called deny, violation and warn.
 func exceptions(sets []set, values []any) (map[string]bool, error) {
 	out := map[string]bool{}
 	for i, s := range sets {
@@ -324,6 +335,25 @@ type complaint struct {
 
 const conventionShape = `write a text, or {"msg": ...} with, if you like, "_loc": {"file": ..., "line": ...}, "id", "severity", "subject", "fix", "group"`
 
+// conftests is what a member of a policy of conftest's holds that is meant for whoever runs it: msg and _loc, and an id
+// where it could be one of ours. All else is its author's metadata, whatever it is called and holds.
+func conftests(m map[string]any) map[string]any {
+	out := map[string]any{"msg": m["msg"]}
+	if id, ok := m["id"].(string); ok && ruleID.MatchString(id) {
+		out["id"] = id
+	}
+	if at, ok := m["_loc"].(map[string]any); ok {
+		file, _ := at["file"].(string)
+		number, _ := at["line"].(json.Number)
+		line, err := strconv.Atoi(number.String())
+		if err != nil || line < 0 {
+			line = 0
+		}
+		out["_loc"] = map[string]any{"file": file, "line": line}
+	}
+	return out
+}
+
 // addByConvention appends the findings that a member of deny, violation or warn stands for.
 func (e *Engine) addByConvention(all []Finding, member any, groups map[string]*Group, s set) ([]Finding, error) {
 	fault := func(format string, args ...any) ([]Finding, error) {
@@ -334,6 +364,12 @@ func (e *Engine) addByConvention(all []Finding, member any, groups map[string]*G
 	case string:
 		c.Msg = &m
 	case map[string]any:
+		if e.raw {
+			m = conftests(m)
+			if m["msg"] == "" { // conftest takes it for no objection
+				return all, nil
+			}
+		}
 		text, err := json.Marshal(m)
 		if err == nil {
 			err = json.Unmarshal(text, &c)

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -198,6 +199,43 @@ warn_replicas contains {"msg": "one replica", "_loc": {"file": "x.yaml", "line":
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 
+	// what is the author's own says nothing to us, and stops nothing
+	other := Policies{Modules: []Module{{"k8s.rego", `package k8s
+
+# METADATA
+# title: No root
+# custom:
+#   id: AVD-KSV-0012
+#   severity: HIGH
+deny_root contains {"msg": "root", "severity": "CRITICAL", "group": "pods", "subject": {"a": 1}, "fix": ["x"], "id": 7, "_loc": {"file": 1, "line": "x"}}
+
+# METADATA
+# title: The same
+# custom:
+#   id: AVD-KSV-0012
+deny_twice contains {"msg": "", "id": "not one of ours"}
+
+warn_place contains {"msg": sprintf("%s in %s", [data.conftest.file.name, trim_left(data.conftest.file.dir, "/")]), "severity": "off", "_loc": {"file": "x.yaml", "line": 2}}
+`}, {"unused.rego", "package unused\n\nhelp := 1\n"}}}
+	if e, err = NewRaw(other, false, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	got = nil
+	for _, file := range []string{"/srv/a.yaml", "/srv/b/c.yaml"} {
+		found, err := e.EvalRaw(t.Context(), docs[1], file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			got = append(got, fmt.Sprintf("%s %s %s:%d %s", f.Severity, f.ID, f.File, f.Line, f.Message))
+		}
+	}
+	want = []string{"error AVD-KSV-0012 /srv/a.yaml:0 root", "warning k8s.warn_place x.yaml:2 a.yaml in srv",
+		"error AVD-KSV-0012 /srv/b/c.yaml:0 root", "warning k8s.warn_place x.yaml:2 c.yaml in srv/b"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("another's metadata (-want +got):\n%s", diff)
+	}
+
 	v0 := Policies{Modules: []Module{{"old.rego", "package main\n\nname = input.metadata.name\n\ndeny[msg] {\n  input.kind = \"Deployment\"\n  msg = name\n}\n"}}}
 	if e, err = NewRaw(v0, true, Options{}); err != nil {
 		t.Fatal(err)
@@ -211,6 +249,38 @@ warn_replicas contains {"msg": "one replica", "_loc": {"file": "x.yaml", "line":
 	for _, p := range []Policies{{}, {Modules: []Module{{"a.rego", "package a\nallow if true\n"}}}, {Modules: []Module{{"a_test.rego", "package a\ndeny contains 1\n"}}}} {
 		if _, err := NewRaw(p, false, Options{}); problem.CodeOf(err) != problem.Usage {
 			t.Errorf("nothing to ask: %v", err)
+		}
+	}
+}
+
+// Exceptions name rules as conftest has them.
+func TestExceptions(t *testing.T) {
+	t.Parallel()
+	const rules = "package p\n\ndeny contains 1\n\nwarn contains 1\n\nviolation contains 1\n\ndeny_a contains 1\n\nviolation_a contains 1\n\nwarn_a contains 1\n\ndeny_deny contains 1\n"
+	for name, want := range map[string]string{
+		"":       "deny violation warn",
+		"a":      "deny_a violation_a warn_a",
+		"deny":   "deny_deny",
+		"deny_a": "",
+		"warn":   "",
+	} {
+		text := strings.ReplaceAll(rules, "contains 1", `contains "x"`) + fmt.Sprintf("\nexception contains [%q]\n", name)
+		e, err := NewRaw(Policies{Modules: []Module{{"p.rego", text}}}, false, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := e.EvalRaw(t.Context(), nil, "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range found {
+			if f.Severity == Note {
+				got = append(got, strings.TrimPrefix(f.ID, "p."))
+			}
+		}
+		if slices.Sort(got); strings.Join(got, " ") != want {
+			t.Errorf("%q takes back %q, want %q", name, got, want)
 		}
 	}
 }
