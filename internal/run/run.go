@@ -354,8 +354,11 @@ func (j *job) prefix() string {
 }
 
 // repository is the nearest directory above the checkout, or it itself, that holds .git, which no commit can contain;
-// else the workspace; else the checkout.
+// else the workspace; else the checkout. For a stranger's proposal it is no submodule of another.
 func (j *job) repository() string {
+	if root := git.Root(j.checkout.Dir(), j.Front.Workspace); j.Front.Untrusted && root != "" {
+		return root
+	}
 	for dir := j.checkout.Dir(); ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil || dir == j.Front.Workspace {
 			return dir

@@ -825,3 +825,28 @@ func BenchmarkRead(b *testing.B) {
 		c.Close()
 	}
 }
+
+// A submodule is of the repository that holds it; a worktree is none, nor is a repository that lies in another.
+func TestRoot(t *testing.T) {
+	t.Parallel()
+	outer, sub := t.TempDir(), t.TempDir()
+	for _, dir := range []string{outer, sub} {
+		gitIn(t, dir, "", "init", "-q")
+		gitIn(t, dir, "", "commit", "-q", "--allow-empty", "-m", "x")
+	}
+	gitIn(t, outer, "", "submodule", "--quiet", "add", fileURL(sub), "a/sub")
+	gitIn(t, outer, "", "worktree", "add", "-q", "--detach", "wt")
+	gitIn(t, outer, "", "init", "-q", "other")
+	at := func(name string) string { return filepath.Join(outer, filepath.FromSlash(name)) }
+	for dir, want := range map[string]string{".": ".", "a": ".", "a/sub": ".", "a/sub/x": ".", "wt": "wt", "wt/x": "wt", "other/x": "other"} {
+		if got := Root(at(dir), outer); got != at(want) {
+			t.Errorf("%s: %s, want %s", dir, got, at(want))
+		}
+	}
+	if got := Root(at("a/sub"), at("a")); got != at("a/sub") {
+		t.Errorf("nothing holds it: %s", got)
+	}
+	if got := Root(at("a"), at("a")); got != "" {
+		t.Errorf("no repository: %s", got)
+	}
+}

@@ -203,6 +203,32 @@ func (r Repository) objects() string {
 	return ""
 }
 
+// Root is the directory with .git that dir lies in: the nearest one on the way up to within, but beyond submodules where
+// something holds them. No commit contains a .git, but one can put a submodule in the place of a directory, and with it
+// a history of its author's choice. Empty where there is none.
+func Root(dir, within string) (root string) {
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			if root = dir; !submodule(dir) {
+				return root
+			}
+		}
+		if dir == within || dir == filepath.Dir(dir) {
+			return root
+		}
+	}
+}
+
+// submodule tells whether .git leads to a git directory that shares nothing with another, as that of a worktree does.
+func submodule(dir string) bool {
+	info, err := os.Lstat(filepath.Join(dir, ".git"))
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	own, common := Repository{Dir: dir}.stores()
+	return own == common
+}
+
 var sha256Format = regexp.MustCompile(`(?im)^\s*objectformat\s*=\s*"?sha256"?\s*$`)
 
 // sha256 tells whether the checkout says that its hashes are SHA-256. If that is a lie, a fetch fails.

@@ -105,7 +105,7 @@ func (h host) base(address *url.URL, token string, client *http.Client, agent st
 			a.owner, a.repo, a.base = owner, repo, s.base
 			return a, nil
 		})
-		if c, err := h.local(ctx, s.base); err == nil {
+		if c, err := h.local(ctx, s.base, name != "push"); err == nil {
 			// a clone may lack files of the commits that it has (input filter of actions/checkout)
 			read := func(ctx context.Context, name string) ([]byte, error) {
 				data, err := c.Read(ctx, name)
@@ -148,8 +148,8 @@ func (h host) base(address *url.URL, token string, client *http.Client, agent st
 }
 
 // local opens a commit from the objects of the repository that the checkout lies in: that of the directory with .git
-// which is the nearest on the way up to the workspace.
-func (h host) local(ctx context.Context, sha string) (*git.Commit, error) {
+// which is the nearest on the way up to the workspace, and for a stranger's proposal no submodule of another.
+func (h host) local(ctx context.Context, sha string, proposed bool) (*git.Commit, error) {
 	workspace := absolute(h.getenv("GITHUB_WORKSPACE"))
 	dir := h.directory
 	if !filepath.IsAbs(dir) {
@@ -157,6 +157,9 @@ func (h host) local(ctx context.Context, sha string) (*git.Commit, error) {
 	}
 	for rel, err := filepath.Rel(workspace, dir); workspace != "" && err == nil && filepath.IsLocal(rel); rel = filepath.Dir(rel) {
 		dir = filepath.Join(workspace, rel)
+		if root := git.Root(dir, workspace); proposed && root != "" {
+			dir = root
+		}
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
 			r := git.Repository{Machine: h.machine, Dir: dir, Fence: workspace, Temp: absolute(h.getenv("RUNNER_TEMP"))}
 			return r.Commit(ctx, sha, "")
