@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,17 @@ var (
 // scripted gives the first package of a lock file a script.
 func scripted(text string) string {
 	return strings.Replace(text, `"resolved"`, `"hasInstallScript": true, "resolved"`, 1)
+}
+
+// spread puts a line between the address and the checksum of each entry.
+func spread(text string) string {
+	return strings.ReplaceAll(text, `"integrity"`, "\"dev\": true,\n      \"integrity\"")
+}
+
+// joined writes a lock file in one line, the checksum before the address and far from it.
+func joined(text string) string {
+	text = regexp.MustCompile(`("resolved": "[^"]*"),\s*("integrity": "[^"]*")`).ReplaceAllString(text, `$2, "funding": "`+strings.Repeat("x", 2000)+`", $1`)
+	return strings.ReplaceAll(text, "\n", "")
 }
 
 // statuses are the findings of a run as RULE SUBJECT STATUS.
@@ -94,6 +106,9 @@ func TestDiff(t *testing.T) {
 		"the first":                  {lock(good), lock(overHTTP), nil, 1, []string{"LCK002 a@1.0.0 active"}},
 		"another address":            {lock(overHTTP), lock(elsewhere), nil, 1, []string{"LCK002 a@1.0.0 active"}},
 		"another checksum":           {lock(weak), lock(otherWeak), nil, 0, []string{"LCK004 c@1.0.0 active"}}, // of severity warning
+		"a checksum further away":    {spread(lock(overHTTP)), spread(lock([3]string{"a", overHTTP[1], clashing[2]})), nil, 1, []string{"LCK002 a@1.0.0 active"}},
+		"the same further away":      {spread(lock(overHTTP)), spread(lock(good, overHTTP)), nil, 0, []string{"LCK002 a@1.0.0 known"}},
+		"a checksum in one line":     {joined(lock(overHTTP)), joined(lock([3]string{"a", overHTTP[1], clashing[2]})), nil, 1, []string{"LCK002 a@1.0.0 active"}},
 		"a checksum less":            {lock(good, [3]string{"b", unpinned[1], goodSHA}), lock(good, unpinned), nil, 1, []string{"LCK003 b@1.0.0 active"}},
 		"another file":               {lock(overHTTP), lock(overHTTP), func(s *stage) { s.file("web/package.json", "{}"); s.file("web/package-lock.json", lock(overHTTP)) }, 1, []string{"LCK002 a@1.0.0 active", "LCK002 a@1.0.0 known"}},
 		"another package":            {lock(another), lock(good, another), nil, 0, []string{"LCK005 e@1.0.0 known"}},

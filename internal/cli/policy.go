@@ -118,6 +118,9 @@ and too little coverage, is exit code 1; no test at all is exit code 2.`,
 		if err := known(*f); err != nil {
 			return err
 		}
+		if cmd.Flags().Changed("coverage") && !(*least >= 0 && *least <= 100) { // not a number is neither
+			return problem.New(problem.Usage, "flag --coverage", "write 0 to 100", "%v is no percentage", *least)
+		}
 		p, err := m.begin(cmd, nil)
 		if err != nil {
 			return err
@@ -223,7 +226,7 @@ the default rules and the schema, so that an existing policy of conftest's can b
 			}
 			policies = &all
 		}
-		opts := decide.Options{UserOnly: true, Namespaces: *namespaces, Print: m.Stderr}
+		opts := decide.Options{UserOnly: true, Namespaces: *namespaces, Print: printed{m.Stderr}}
 		var asked evaluated
 		switch {
 		case len(*raw) > 0:
@@ -245,6 +248,20 @@ the default rules and the schema, so that an existing policy of conftest's can b
 		return nil
 	}
 	return cmd
+}
+
+// printed is where policies print to, which may print what a stranger wrote: behind a bar it is no command to a CI system.
+type printed struct{ to io.Writer }
+
+func (p printed) Write(text []byte) (int, error) {
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		b.WriteString("| " + source.Plain(strings.TrimRight(line, "\n"), 0) + "\n")
+	}
+	if _, err := io.WriteString(p.to, b.String()); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // evaluated is what policies said.

@@ -53,6 +53,9 @@ func TestPolicies(t *testing.T) {
 	s.file(".goproxy/config.yaml", string(config)+"policies: []\n")
 	s.run("check", "--offline", "DIR").want(t, 0, nil, nil)
 	s.run("check", "--offline", "--policy", ".goproxy/policy", "DIR").want(t, 1, want, nil)
+	s.file(".goproxy/config.yaml", string(config)+"policies: [.goproxy/policy/corp.rego, .goproxy/policy]\n")
+	s.run("check", "--offline", "--policy", filepath.Join(s.dir, ".goproxy/policy"), "DIR").want(t, 1, want, nil) // named thrice
+	s.file(".goproxy/config.yaml", string(config)+"policies: []\n")
 	outside := filepath.Join(t.TempDir(), "all.rego")
 	s.write(outside, "package all\n\nwarn contains \"from the machine\" if true\n")
 	s.run("check", "--offline", "--policy", outside, "DIR").want(t, 0, []string{"warning all.warn", "from the machine"}, nil)
@@ -185,6 +188,9 @@ func TestPolicyCommands(t *testing.T) {
 	s.run("policy", "test", policies).want(t, 0, []string{"ok    corp_test.test_told", "1 passed, 0 failed"}, nil)
 	s.run("policy", "test", "--coverage=90", policies).want(t, 0, []string{"coverage 100.0 %"}, nil)
 	s.run("policy", "test", filepath.Join(policies, "corp.rego")).want(t, 2, nil, []string{"there is no test"})
+	for _, percent := range []string{"-1", "101", "NaN"} {
+		s.run("policy", "test", "--coverage="+percent, policies).want(t, 2, nil, []string{percent + " is no percentage"})
+	}
 	bad := filepath.Join(t.TempDir(), "bad_test.rego")
 	s.write(bad, "package bad_test\n\ntest_no if 1 == 2\n")
 	s.run("policy", "test", bad).want(t, 1, []string{"FAIL  bad_test.test_no"}, []string{"1 of 1 tests failed"})
@@ -232,6 +238,8 @@ func TestPolicyCommands(t *testing.T) {
 	if strings.Contains(e.stdout, "\x1b") {
 		t.Error("an escape sequence is printed")
 	}
+	s.write(file("q/q.rego"), "package q\n\nwarn contains \"x\" if print(\"one\\n::error::\\u001b[2Jtwo\")\n")
+	s.run("policy", "eval", "--raw", file("one.json"), file("q")).want(t, 0, nil, []string{"| one\n| ::error::\\x1b[2Jtwo\n"})
 	s.run("policy", "eval", "--raw", file("one.json"), file("p")).want(t, 0, []string{"0 errors, 0 warnings; asked of " + file("one.json") + ": main"}, nil)
 	s.run("policy", "eval", "--raw", file("twice.yaml"), file("p")).want(t, 2, nil, []string{file("twice.yaml") + `:4:1: "kind" is written twice`})
 	s.run("policy", "eval", "--raw", file("empty.yaml"), file("p")).want(t, 2, nil, []string{"holds no document"})

@@ -115,6 +115,9 @@ func (k *SigningKey) sign(payload []byte) (string, error) {
 func Bundle(ctx context.Context, p Policies, revision string, key *SigningKey) ([]byte, error) {
 	files, err := p.files(revision)
 	if err != nil {
+		if _, known := errors.AsType[*problem.Problem](err); known {
+			return nil, err
+		}
 		return nil, problem.New(problem.Bug, "bundle", "", "%w", err)
 	}
 	var public *Key
@@ -155,7 +158,11 @@ func (p Policies) files(revision string) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		files[strings.TrimPrefix(m.Path, dir)] = []byte(m.Source)
+		name := strings.TrimPrefix(m.Path, dir)
+		if !fs.ValidPath(name) {
+			return nil, problem.New(problem.Usage, m.Path, "put them below one directory, and name them from there", "the policies have no directory in common, and a bundle holds no paths of this machine")
+		}
+		files[name] = []byte(m.Source)
 		roots[str(module.Package.Path[1])] = true
 	}
 	for key := range p.Data {

@@ -193,3 +193,14 @@ func TestParseSigningKeyRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A bundle has no names that lead out of it, or that tell of the machine it was made on.
+func TestBundleOfPoliciesApart(t *testing.T) {
+	t.Parallel()
+	for _, paths := range [][2]string{{"../a/a.rego", "b/b.rego"}, {"/srv/a/a.rego", "b/b.rego"}, {"/srv/a.rego", "/opt/b.rego"}} {
+		p := Policies{Modules: []Module{{paths[0], "package a\n\ndeny contains \"x\"\n"}, {paths[1], "package b\n\ndeny contains \"x\"\n"}}}
+		if _, err := Bundle(t.Context(), p, "", nil); problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), "no directory in common") {
+			t.Errorf("%v: %v", paths, err)
+		}
+	}
+}

@@ -124,11 +124,13 @@ type mark struct{ id, file, subject, message, text string }
 
 var (
 	digits = regexp.MustCompile(`[0-9]+`)
-	// locked are lock files that have an entry's version, address and checksum in lines that follow one another: another
+	// pinning are the lines of such an entry that say which package it is.
+	pinning = regexp.MustCompile(`^\s*"(?:name|version|resolved|integrity)"`)
+	// locked are lock files that have an entry's version, address and checksum in lines next to each other: another
 	// checksum is another package.
 	locked = regexp.MustCompile(`(?:^|/)(?:package-lock\.json|npm-shrinkwrap\.json)$`)
 	// scattered are lock files whose entries have other lines in between: their findings are known only as long as the
-	// whole file is the same.
+	// whole file is the same. So are those of locked ones that have no lines to speak of.
 	scattered = regexp.MustCompile(`(?:^|/)(?:yarn\.lock|pnpm-lock\.yaml|bun\.lock)$`)
 )
 
@@ -179,8 +181,12 @@ type lines struct {
 	digests map[string][sha256.Size]byte
 }
 
-// maxMark is how much of a line goes into a mark, in bytes.
-const maxMark = 1000
+const (
+	// maxMark is how much of a line goes into a mark, in bytes.
+	maxMark = 1000
+	// maxEntry is how far the lines of one entry are looked for.
+	maxEntry = 100
+)
 
 // mark has the text of the line, or from the place on where the line is a long one. Without its numbers the message does
 // not change with what it counts.
@@ -196,7 +202,7 @@ func (l *lines) mark(f decide.Finding) mark {
 		}
 		file, _ := l.checkout.Read(f.File, 0) // what cannot be read has no lines
 		l.files[f.File] = bytes.Split(file.Data, []byte("\n"))
-		if scattered.MatchString(f.File) {
+		if scattered.MatchString(f.File) || locked.MatchString(f.File) && bytes.Count(file.Data, []byte("\n")) < len(file.Data)/maxMark {
 			l.digests[f.File] = sha256.Sum256(file.Data)
 		}
 	}
@@ -213,10 +219,24 @@ func (l *lines) mark(f decide.Finding) mark {
 	if sum, ok := l.digests[f.File]; ok {
 		m.text += "\n" + string(sum[:])
 	}
-	for i := f.Line - 2; locked.MatchString(f.File) && i <= f.Line; i += 2 {
-		if i >= 0 && i < len(all) && len(all[i]) <= maxMark {
-			m.text += "\n" + string(bytes.TrimRight(bytes.TrimSpace(all[i]), ","))
-		}
+	if locked.MatchString(f.File) {
+		m.text += entry(all, f.Line-1)
 	}
 	return m
+}
+
+// entry are the lines of a lock file that say which package it is that line i tells of: those of the innermost braces.
+func entry(all [][]byte, i int) string {
+	first, last := i, i
+	for ; first > 0 && !bytes.Contains(all[first], []byte("{")) && i-first < maxEntry; first-- {
+	}
+	for ; last < len(all)-1 && !bytes.Contains(all[last], []byte("}")) && last-i < maxEntry; last++ {
+	}
+	var text strings.Builder
+	for _, line := range all[first : last+1] {
+		if pinning.Match(line) {
+			text.WriteString("\n" + string(bytes.TrimRight(bytes.TrimSpace(line), ",")))
+		}
+	}
+	return text.String()
 }
