@@ -71,6 +71,10 @@ type Fork struct {
 	// both heads are of one size.
 	Root  tlog.Hash
 	Proof tlog.TreeProof
+	// OlderParts and NewerParts show the same where the newer tree could not be looked into: the roots of the complete
+	// subtrees that each tree is made of, from the left. They make up the two heads, and those that cover the same records
+	// differ. They are empty where Proof is not.
+	OlderParts, NewerParts []tlog.Hash
 }
 
 // Report is what Verify found.
@@ -123,7 +127,7 @@ func (r *Report) Count(s Status) int {
 type Source struct {
 	// Name is for people.
 	Name string
-	// Own is true for the log's own host, whose word it is what the log does not have.
+	// Own is true for the log's own host, or its operator's, whose word it is what the log does not have.
 	Own bool
 	// Fetch asks for "/latest", "/lookup/…" or "/tile/…". The error is that no answer came.
 	Fetch func(ctx context.Context, path string) (status int, body []byte, err error)

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -341,8 +342,54 @@ func checkFork(t *testing.T, key string, f *Fork) {
 	switch {
 	case older.N == newer.N && older.Hash != newer.Hash:
 	case older.N < newer.N && f.Root != older.Hash && tlog.CheckTree(f.Proof, newer.N, newer.Hash, older.N, f.Root) == nil:
+	case len(f.OlderParts) > 0 && made(f.OlderParts) == older.Hash && made(f.NewerParts) == newer.Hash && sharedPart(older.N, newer.N) && f.OlderParts[0] != f.NewerParts[0]:
 	default:
 		t.Errorf("the evidence proves nothing: %v %v", older, newer)
+	}
+}
+
+// made is the head of a tree that is made of these complete subtrees.
+func made(parts []tlog.Hash) tlog.Hash {
+	h := parts[len(parts)-1]
+	for _, p := range slices.Backward(parts[:len(parts)-1]) {
+		h = tlog.NodeHash(p, h)
+	}
+	return h
+}
+
+// sharedPart tells whether the first complete subtrees of two trees cover the same records.
+func sharedPart(a, b int64) bool { return bits.Len64(uint64(a)) == bits.Len64(uint64(b)) }
+
+// A log that was set back has nothing of the tree that is remembered. What both are made of tells whether it is the same.
+func TestSetBack(t *testing.T) {
+	t.Parallel()
+	honest := newLog(t, 1000)
+	diverged := honest.At(400)
+	diverged.Add("evil.test/x", "v1.0.0", hash("evil"), hash("evil"))
+	grow(diverged, 900)
+	for name, test := range map[string]struct {
+		log  *upstreamtest.SumLog
+		fork bool
+	}{"older": {honest.At(900), false}, "diverged": {diverged, true}, "too old to be compared": {honest.At(500), false}} {
+		store, err := NewStore(t.TempDir(), honest.VerifierKey(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := Options{Key: honest.VerifierKey(), Store: store, Sources: []Source{(&relay{log: honest}).source("a")}}
+		verify(t, sums(3), o)
+		o.Sources = []Source{(&relay{log: test.log}).source("a")}
+		r := verify(t, sums(3), o)
+		if test.fork {
+			if r.Fork == nil || r.Count(Verified) > 0 {
+				t.Errorf("%s: %+v", name, r)
+			} else {
+				checkFork(t, honest.VerifierKey(), r.Fork)
+			}
+			continue
+		}
+		if r.Fork != nil || r.Count(Verified) != 2 || r.Tree.N != 1000 || len(r.Lies) > 0 || len(r.Notes) != 1 || (r.Lag == 100) != (name == "older") {
+			t.Errorf("%s: %+v", name, r)
+		}
 	}
 }
 

@@ -174,8 +174,17 @@ func (c *client) ask(ctx context.Context, path string, accept func(body []byte, 
 	return last
 }
 
-// givenUp is after how many questions without any answer nobody asks a source again.
+// givenUp is after how many questions without any answer nobody asks a source again. One that relays the log has more of
+// them: where it has to look for a version that nobody has asked for yet, that can take longer than anybody waits.
 const givenUp = 3
+
+// patient is how many those are.
+func (c *client) patient(n int) int32 {
+	if c.asked[n].relays.Load() {
+		return int32(2 * c.Parallel) //nolint:gosec // a few dozen
+	}
+	return givenUp
+}
 
 func (c *client) askOne(ctx context.Context, n int, path string, accept func([]byte, string) error) error {
 	s := c.Sources[n]
@@ -187,7 +196,7 @@ func (c *client) askOne(ctx context.Context, n int, path string, accept func([]b
 	c.bytes.Add(int64(len(body)))
 	switch {
 	case err != nil:
-		if ctx.Err() == nil && c.asked[n].silent.Add(1) >= givenUp {
+		if ctx.Err() == nil && c.asked[n].silent.Add(1) >= c.patient(n) {
 			c.asked[n].leave(err)
 		}
 		return err

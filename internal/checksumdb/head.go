@@ -163,6 +163,68 @@ func (c *client) advance(ctx context.Context, h head) {
 	}
 }
 
+// parted compares two trees by the complete subtrees that both are made of, where no source has the newer one: one that was
+// set back to an older head does not. It tells that there is a fork, or that nothing speaks against the older head as far
+// as both are known; fault is why there is no better answer.
+func (c *client) parted(ctx context.Context, older, newer head, source string, fault error) (bool, error) {
+	kept := c.nodes
+	defer func() { c.nodes = kept }()
+	theirs, ok := c.parts(newer.Tree)
+	if !ok {
+		return false, fault
+	}
+	c.nodes = nodes{} // what is remembered is of the newer one
+	w := wanted{c.nodes, map[int64]bool{}}
+	_, _ = tlog.TreeHash(older.N, w)
+	_ = c.fetch(ctx, older.Tree, w.missing)
+	ours, ok := c.parts(older.Tree)
+	if !ok {
+		return false, fault
+	}
+	shared := 0
+	for i := range min(len(ours), len(theirs)) {
+		if ours[i].index != theirs[i].index {
+			break
+		}
+		if ours[i].hash != theirs[i].hash {
+			f := &Fork{Older: older.signed, Newer: newer.signed, Source: source}
+			for _, p := range ours {
+				f.OlderParts = append(f.OlderParts, p.hash)
+			}
+			for _, p := range theirs {
+				f.NewerParts = append(f.NewerParts, p.hash)
+			}
+			c.report.Fork = f
+			return false, nil
+		}
+		shared++
+	}
+	if shared == 0 {
+		return false, fault
+	}
+	c.note("the head of %s (%d records) is an older one, and could be compared in part only: %s", source, older.N, reason(fault))
+	return true, nil
+}
+
+// part is the root of a complete subtree.
+type part struct {
+	index int64
+	hash  tlog.Hash
+}
+
+// parts are the largest complete subtrees of a tree from the left, by the nodes at hand; ok is false where they are not all
+// there, or do not make up its head.
+func (c *client) parts(tree tlog.Tree) (all []part, ok bool) {
+	root, err := tlog.TreeHash(tree.N, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		hashes, err := c.nodes.ReadHashes(indexes)
+		for i := range hashes {
+			all = append(all, part{indexes[i], hashes[i]})
+		}
+		return hashes, err
+	}))
+	return all, err == nil && root == tree.Hash
+}
+
 // continues tells whether newer is the tree of older with more records. Where it is shown not to be, the fork is in the
 // report. The error is that it could not be shown.
 func (c *client) continues(ctx context.Context, older, newer head, source string) (bool, error) {
@@ -185,10 +247,10 @@ func (c *client) continues(ctx context.Context, older, newer head, source string
 		_, _ = tlog.TreeHash(older.N, w)
 		fault = c.fetch(ctx, newer.Tree, w.missing)
 		proof, err := tlog.ProveTree(newer.N, older.N, c.nodes)
-		if err != nil {
-			break // nothing came
-		}
-		if tlog.CheckTree(proof, newer.N, newer.Hash, older.N, older.Hash) == nil {
+		// what the newer head has in the older one's place shows that they differ, if the head itself vouches for it
+		root, e := tlog.TreeHash(older.N, c.nodes)
+		switch leads := func(to tlog.Hash) bool { return tlog.CheckTree(proof, newer.N, newer.Hash, older.N, to) == nil }; {
+		case err == nil && leads(older.Hash):
 			if round > 0 {
 				for x, h := range c.nodes {
 					kept[x] = h
@@ -196,12 +258,16 @@ func (c *client) continues(ctx context.Context, older, newer head, source string
 				}
 			}
 			return true, nil
-		}
-		// what the newer head has in the older one's place shows that they differ, if the head itself vouches for it
-		root, err := tlog.TreeHash(older.N, c.nodes)
-		if err == nil && tlog.CheckTree(proof, newer.N, newer.Hash, older.N, root) == nil {
+		case err == nil && e == nil && leads(root):
 			c.report.Fork = &Fork{Older: older.signed, Newer: newer.signed, Source: source, Root: root, Proof: proof}
 			return false, nil
+		}
+		for x := range w.missing { // nothing proves what came
+			delete(c.nodes, x)
+		}
+		if err != nil { // and something did not
+			c.nodes = kept
+			return c.parted(ctx, older, newer, source, fault)
 		}
 	}
 	if fault == nil {

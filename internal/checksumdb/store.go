@@ -269,7 +269,9 @@ func (c *client) remember(versions []*version) {
 		}
 	}
 	all := wanted{nodes{}, map[int64]bool{}}
-	_, _ = tlog.TreeHash(c.current.N, all) // what the next head is compared by
+	if _, sound := c.parts(c.current.Tree); sound {
+		_, _ = tlog.TreeHash(c.current.N, all) // what the next head is compared by
+	}
 	if a := c.attested.N; a > 0 && a < c.current.N {
 		_, _ = tlog.ProveTree(c.current.N, a, all)
 		_, _ = tlog.TreeHash(a, all)

@@ -49,9 +49,10 @@ func (w wanted) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return make([]tlog.Hash, len(indexes)), nil
 }
 
-// need is what is missing to prove the records of a tree.
+// need is what is missing to prove the records of a tree, and to compare it with others.
 func (c *client) need(tree tlog.Tree, versions []*version) map[int64]bool {
 	w := wanted{c.nodes, map[int64]bool{}}
+	_, _ = tlog.TreeHash(tree.N, w)
 	for _, v := range versions {
 		_, _ = tlog.ProveRecord(tree.N, v.id, w)
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/org/goproxy-action/internal/checksumdb"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/lockfile"
@@ -96,6 +98,9 @@ type jsonFork struct {
 	Source string   `json:"source"`
 	Root   string   `json:"root"`
 	Proof  []string `json:"proof"`
+	// OlderParts and NewerParts are there where the proof is not.
+	OlderParts []string `json:"older_parts"`
+	NewerParts []string `json:"newer_parts"`
 }
 
 type jsonCache struct {
@@ -123,15 +128,20 @@ func logJSON(l *Log) jsonLog {
 		j.Since = &since
 	}
 	if f := l.Fork; f != nil {
-		j.Fork = &jsonFork{string(f.Older), string(f.Newer), redact(f.Source), f.Root.String(), []string{}}
-		for _, h := range f.Proof {
-			j.Fork.Proof = append(j.Fork.Proof, h.String())
-		}
+		j.Fork = &jsonFork{string(f.Older), string(f.Newer), redact(f.Source), f.Root.String(), base64s(f.Proof), base64s(f.OlderParts), base64s(f.NewerParts)}
 	}
 	if l.CachePath != "" {
 		j.Cache = &jsonCache{redact(l.CachePath), l.CacheKey}
 	}
 	return j
+}
+
+func base64s(hashes []tlog.Hash) []string {
+	out := make([]string, len(hashes))
+	for i, h := range hashes {
+		out[i] = h.String()
+	}
+	return out
 }
 
 // compared is null where nobody compared anything.
@@ -207,10 +217,17 @@ func (p *page) log(o Outcome) {
 				p.WriteString("  | " + plain(strings.TrimRight(line, "\n")) + "\n")
 			}
 		}
-		if len(f.Proof) > 0 {
-			p.item("the tree of the larger one begins with another root, " + f.Root.String() + ", which these hashes prove:")
-			for _, h := range f.Proof {
-				p.WriteString("  | " + h.String() + "\n")
+		for _, shown := range []struct {
+			what   string
+			hashes []tlog.Hash
+		}{{"the tree of the larger one begins with another root, " + f.Root.String() + ", which these hashes prove:", f.Proof},
+			{"the smaller one is made of the complete subtrees with these roots:", f.OlderParts},
+			{"and the larger one of these, of which the first ones cover the same records:", f.NewerParts}} {
+			if len(shown.hashes) > 0 {
+				p.item(shown.what)
+				for _, h := range shown.hashes {
+					p.WriteString("  | " + h.String() + "\n")
+				}
 			}
 		}
 	}

@@ -274,7 +274,7 @@ func (j *job) compareLog(ctx context.Context, engine *decide.Engine, e *ecosyste
 				continue
 			}
 			defer client.Close()
-			o.Sources = append(o.Sources, checksumdb.Source{Name: p.ID, Own: p.Role == source.ChecksumDB, Fetch: fetchFrom(client, p)})
+			o.Sources = append(o.Sources, checksumdb.Source{Name: p.ID, Own: p.Role == source.ChecksumDB || p.ID == source.Official && e.Log.Public, Fetch: fetchFrom(client, p)})
 		}
 	}
 	within, cancel := context.WithTimeout(ctx, q.budget)
