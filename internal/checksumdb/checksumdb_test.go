@@ -698,14 +698,15 @@ func TestAbsent(t *testing.T) {
 		want    Status
 		reason  string
 	}{
-		"true":                  {[]Source{good}, sums(5000), Absent, "the log does not have this version"},
-		"a mirror without log":  {[]Source{none, good}, sums(5000), Absent, "the log does not have this version"},
-		"nobody relays it":      {[]Source{none}, sums(10), Unverified, "none answered 404, and it is not known to relay the log"},
-		"denied, told by other": {[]Source{evil, good}, sums(10), Verified, ""},
-		"the log's own word":    {[]Source{evil, own(none), refused}, sums(5000), Absent, "the log does not have this version"},
-		"a mirror is not asked": {[]Source{evil, own(good), refused}, sums(5000), Absent, "the log does not have this version"},
-		"only a mirror":         {[]Source{evil, refused, own(refused)}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
-		"denied, nobody else":   {[]Source{evil, refused}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
+		"true":                   {[]Source{good}, sums(5000), Absent, "the log does not have this version"},
+		"a mirror without log":   {[]Source{none, good}, sums(5000), Absent, "the log does not have this version"},
+		"nobody relays it":       {[]Source{none}, sums(10), Unverified, "none answered 404, and it is not known to relay the log"},
+		"denied, told by other":  {[]Source{evil, good}, sums(10), Verified, ""},
+		"no log, though its own": {[]Source{own(none)}, sums(10), Unverified, "none answered 404, and it is not known to relay the log"},
+		"denied, and no log":     {[]Source{evil, own(none), refused}, sums(10), Unverified, "evil answered 404, and another source could not be asked: none answered 404"},
+		"a mirror is not asked":  {[]Source{evil, own(good), refused}, sums(5000), Absent, "the log does not have this version"},
+		"only a mirror":          {[]Source{evil, refused, own(refused)}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
+		"denied, nobody else":    {[]Source{evil, refused}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
 	} {
 		r := verify(t, test.lines, Options{Key: l.VerifierKey(), Sources: test.sources})
 		if r.Count(test.want) != 2 || r.Results[0].Reason != test.reason || len(r.Lies) > 0 {

@@ -153,8 +153,10 @@ func (c *client) ask(ctx context.Context, path string, accept func(body []byte, 
 			if own || !c.own {
 				doubts = append(doubts, err.Error())
 			}
-		case own:
+		case own && c.knows(ctx, n):
 			return err
+		case own:
+			doubts = append(doubts, err.Error())
 		case c.asked[n].relays.Load():
 			missing = err
 		}
@@ -172,6 +174,17 @@ func (c *client) ask(ctx context.Context, path string, accept func(body []byte, 
 		return &statusError{s.source, s.status, errors.New("it is not known to relay the log")}
 	}
 	return last
+}
+
+// knows tells whether a source has the log at all.
+func (c *client) knows(ctx context.Context, n int) bool {
+	if !c.asked[n].relays.Load() {
+		_ = c.askOne(ctx, n, "/latest", func(body []byte, source string) error {
+			_, err := c.open(body, source)
+			return err
+		})
+	}
+	return c.asked[n].relays.Load()
 }
 
 // givenUp is after how many questions without any answer nobody asks a source again. One that relays the log has more of

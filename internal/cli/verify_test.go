@@ -436,7 +436,7 @@ func TestVerifyPrivate(t *testing.T) {
 	}
 	s.config("modules: {public: [m4.test/M]}\n")
 	s.verify().is(t, 0, 2, 0, 1, 2, 0)
-	if got := s.world.Requests("sum.test"); !slices.Equal(got, []string{"GET /lookup/m4.test/!m/sub@v1.0.0"}) {
+	if got := s.world.Requests("sum.test"); !slices.Equal(got, []string{"GET /lookup/m4.test/!m/sub@v1.0.0", "GET /latest"}) {
 		t.Errorf("asked for %q", got)
 	}
 }
