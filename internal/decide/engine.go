@@ -295,6 +295,11 @@ func (e *Engine) eval(ctx context.Context, input ast.Value, groups map[string]*G
 			return nil, problem.New(e.blame(), "policies", "", "the rules gave no answer")
 		}
 		of, _ := results[0].Bindings["x"].([]any)
+		for i := range of {
+			if defined, _ := of[i].([]any); e.raw && len(defined) > 0 {
+				of[i] = defined[0]
+			}
+		}
 		values, sets = append(values, of...), append(sets, p.sets...)
 	}
 	excepted, err := exceptions(sets, values)
@@ -305,7 +310,7 @@ func (e *Engine) eval(ctx context.Context, input ast.Value, groups map[string]*G
 	for i, value := range values {
 		members, ok := value.([]any)
 		if !ok {
-			return nil, problem.New(e.blame(), "policies", "write: finding contains {...} if { ... }", "finding is not a set")
+			return nil, problem.New(e.blame(), position(sets[i].at), "write: "+sets[i].name+" contains ... if { ... }", "%s is neither a set nor a list", sets[i].name)
 		}
 		s := sets[i]
 		for _, m := range members {

@@ -29,7 +29,7 @@ func indexRules(texts map[string]string) ([]*ruleFile, error) {
 			return nil, err
 		}
 		f.Rules = append([]Rule{}, rules...)
-		if _, err := contributes(m, false); err != nil {
+		if _, err := contributes(m, false, false); err != nil {
 			return nil, err
 		}
 		files = append(files, f)

@@ -119,7 +119,11 @@ func (e *Engine) compile(p *part, document map[string]any) (err error) {
 func (e *Engine) ask(ctx context.Context, p *part, sets []set) (rego.PreparedEvalQuery, error) {
 	var terms []*ast.Term
 	for _, s := range sets {
-		terms = append(terms, ast.NewTerm(s.ref))
+		term := ast.NewTerm(s.ref)
+		if e.raw { // a list may be undefined: [v | v = data.main.deny]
+			term = ast.ArrayComprehensionTerm(ast.VarTerm("v"), ast.NewBody(ast.Equality.Expr(ast.VarTerm("v"), term)))
+		}
+		terms = append(terms, term)
 	}
 	query, err := rego.New(append(functions(),
 		rego.Compiler(p.compiler),

@@ -81,8 +81,8 @@ func namespace(m *ast.Module) string {
 }
 
 // contributes are the sets that a module adds to. A rule of such a name that is no set is an error: what it says would
-// never be heard.
-func contributes(m *ast.Module, user bool) ([]set, error) {
+// never be heard. Conftest takes lists as well.
+func contributes(m *ast.Module, user, raw bool) ([]set, error) {
 	var out []set
 	for _, r := range m.Rules {
 		name := string(r.Head.Ref()[0].Value.(ast.Var))
@@ -92,7 +92,7 @@ func contributes(m *ast.Module, user bool) ([]set, error) {
 			continue
 		case len(r.Head.Args) > 0 && name != finding: // a function that is called so
 			continue
-		case user && (r.Head.RuleKind() != ast.MultiValue || len(r.Head.Ref()) != 1):
+		case user && (r.Head.RuleKind() != ast.MultiValue && !raw || len(r.Head.Ref()) != 1):
 			return nil, problem.New(problem.Usage, position(r.Location), fmt.Sprintf("write: %s contains ... if { ... }, or give the rule another name", name), "%s is not a set", name)
 		}
 		s := set{ref: m.Package.Path.Append(ast.StringTerm(name)), namespace: namespace(m), name: name, user: user, at: r.Location}
@@ -152,7 +152,7 @@ func (e *Engine) gather() error {
 		all[s.ref.String()] = s
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.modules)) {
-		found, err := contributes(e.modules[key], true)
+		found, err := contributes(e.modules[key], true, e.raw)
 		if err != nil {
 			return err
 		}

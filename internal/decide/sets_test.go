@@ -216,6 +216,10 @@ deny_root contains {"msg": "root", "severity": "CRITICAL", "group": "pods", "sub
 deny_twice contains {"msg": "", "id": "not one of ours"}
 
 warn_place contains {"msg": sprintf("%s in %s", [data.conftest.file.name, trim_left(data.conftest.file.dir, "/")]), "severity": "off", "_loc": {"file": "x.yaml", "line": 2}}
+
+violation := [{"msg": "listed", "details": {}}, "text"] if input.kind == "Service"
+
+deny_nothing := ["never"] if input.kind == "Pod"
 `}, {"unused.rego", "package unused\n\nhelp := 1\n"}}}
 	if e, err = NewRaw(other, false, Options{}); err != nil {
 		t.Fatal(err)
@@ -230,10 +234,17 @@ warn_place contains {"msg": sprintf("%s in %s", [data.conftest.file.name, trim_l
 			got = append(got, fmt.Sprintf("%s %s %s:%d %s", f.Severity, f.ID, f.File, f.Line, f.Message))
 		}
 	}
-	want = []string{"error AVD-KSV-0012 /srv/a.yaml:0 root", "warning k8s.warn_place x.yaml:2 a.yaml in srv",
-		"error AVD-KSV-0012 /srv/b/c.yaml:0 root", "warning k8s.warn_place x.yaml:2 c.yaml in srv/b"}
+	want = []string{"error AVD-KSV-0012 /srv/a.yaml:0 root", "error k8s.violation /srv/a.yaml:0 listed", "error k8s.violation /srv/a.yaml:0 text", "warning k8s.warn_place x.yaml:2 a.yaml in srv",
+		"error AVD-KSV-0012 /srv/b/c.yaml:0 root", "error k8s.violation /srv/b/c.yaml:0 listed", "error k8s.violation /srv/b/c.yaml:0 text", "warning k8s.warn_place x.yaml:2 c.yaml in srv/b"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("another's metadata (-want +got):\n%s", diff)
+	}
+
+	if e, err = NewRaw(Policies{Modules: []Module{{"p.rego", "package p\n\ndeny := true\n"}}}, false, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.EvalRaw(t.Context(), docs[0], "d.yaml"); problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), "p.rego:3:1: deny is neither a set nor a list") {
+		t.Errorf("neither a set nor a list: %v", err)
 	}
 
 	v0 := Policies{Modules: []Module{{"old.rego", "package main\n\nname = input.metadata.name\n\ndeny[msg] {\n  input.kind = \"Deployment\"\n  msg = name\n}\n"}}}
