@@ -535,5 +535,5 @@ func position(at *ast.Location) string {
 	if at == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s:%d:%d", at.File, at.Row, max(at.Col, 1)) // OPA gives the end of a file the column 0
+	return fmt.Sprintf("%s:%d:%d", at.File, max(at.Row, 1), max(at.Col, 1)) // OPA gives the end of a file the column 0, an empty one the line 0
 }

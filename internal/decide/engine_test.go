@@ -402,6 +402,7 @@ finding contains {"id": "CORP001", "msg": "comes from git", "group": g.id} if {
 		{"package below goproxy", "package goproxy.src\nfinding contains {} if false\n", "p.rego:1:1: package goproxy is kept"},
 		{"package in quotes", "package goproxy[\"src\"]\nfinding contains {} if false\n", "p.rego:1:1: package goproxy is kept"},
 		{"nothing to ask", "package policy\nallow if true\n", "no policy has a set named deny, violation, warn or finding"},
+		{"empty", "", "p.rego:1:1: empty module"},
 		{"no set", "package policy\nfinding := 1\n", "p.rego:2:1: finding is not a set"},
 		{"deny that is no set", "package policy\ndefault deny := false\n", "p.rego:2:1: deny is not a set"},
 		{"below a name", "package policy\ndeny.git contains \"x\" if true\n", "p.rego:2:1: deny is not a set"},
