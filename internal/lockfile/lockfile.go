@@ -22,7 +22,8 @@ type Lock struct {
 	Bundled int
 	// Roots are the package.json files that it was made from, as it has them; nil where it does not say.
 	Roots []Root
-	// Substitutes are entries that stand for packages of another name though nobody asks for that in the file.
+	// Substitutes are entries that stand for packages of another name, or come from another kind of place than a registry,
+	// though nobody asks for that in the file.
 	Substitutes []Substitute
 	// Asked are the requirements that it has an answer to, as "name@range", where it does not say whose they are (yarn 1).
 	Asked map[string]bool
@@ -37,15 +38,19 @@ type Root struct {
 	Wants map[string]string
 }
 
-// Substitute is an entry that stands for the package of another name, or a file that stands for one of a registry.
+// Substitute is an entry that stands for the package of another name, or that comes from elsewhere than from a registry.
 type Substitute struct {
 	// For is the name that the package is asked by.
 	For string
+	// By is the package.json that asks for it, as the Dir of its Root; empty where others may, too.
+	By string
 	// Name and Version are of the package that is fetched.
 	Name, Version string
-	// File is the path of the file that is taken in its place, as written, Name being empty; empty for a package.
-	File string
-	// At is the place of its name, or of the path.
+	// From is the address, the repository or the path that it comes from, as written, where that is no registry's.
+	From string
+	// Dir is that path relative to the lock file's directory, where the package is a directory that is linked or copied.
+	Dir string
+	// At is the place of its name, or of From.
 	At Position
 }
 

@@ -119,7 +119,7 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 	if !ok {
 		return b.failAt(resolution.at, "holds a resolution that is not name@reference")
 	}
-	asked, alias := name, ""
+	asked, alias, placed := name, "", ""
 	for rest := key; rest != ""; {
 		var pattern string
 		pattern, rest, _ = strings.Cut(rest, ",")
@@ -131,6 +131,9 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 		} else if by, _ := splitPattern(pattern); by != name {
 			alias = by
 		}
+		if _, wanted := splitPattern(pattern); strings.HasPrefix(wanted, "npm:") && placed == "" && outOfRegistry(reference) {
+			placed = wantedName(pattern)
+		}
 	}
 	e := lockfile.Entry{Ecosystem: source.NPM, Version: version.text, Alias: alias, At: at, IntegrityAt: at}
 	var local bool
@@ -140,6 +143,9 @@ func (b *berryLock) entry(key string, at lockfile.Position) bool {
 			b.Roots = append(b.Roots, lockfile.Root{Dir: dir, Wants: wanted.merged()})
 		}
 		return true
+	}
+	if placed != "" {
+		b.Substitutes = append(b.Substitutes, lockfile.Substitute{For: placed, Version: e.Version, From: reference, At: resolution.at})
 	}
 	if e.Fault == "" && asked != name {
 		b.Substitutes = append(b.Substitutes, lockfile.Substitute{For: asked, Name: name, Version: e.Version, At: resolution.at})
@@ -218,6 +224,16 @@ func (b *berryLock) integrity(checksum string) string {
 		return foreign
 	}
 	return fromHex("sha512", digest, 64, "?zip")
+}
+
+// outOfRegistry is true for a reference that yarn resolves no version of a registry to.
+func outOfRegistry(reference string) bool {
+	protocol, _, _ := strings.Cut(reference, ":")
+	switch protocol {
+	case "npm", "jsr", "patch", "virtual", "workspace":
+		return false
+	}
+	return true
 }
 
 // splitLocator splits name@reference.

@@ -61,7 +61,7 @@ func (s *scanner) bunLock() (l lockfile.Lock) {
 	} else if once&seenVersion == 0 {
 		s.fail("ends without a lockfileVersion")
 	}
-	l.Substitutes = s.renamed.without(l.Substitutes)
+	s.unasked(&l)
 	return l
 }
 
@@ -146,17 +146,23 @@ func (s *scanner) bunEntry(l *lockfile.Lock, key string, at lockfile.Position) b
 		e.Version, integrity, ok = spec, texts[1], n == 2 && before == 1
 		if alias := lastName(key); alias != e.Name {
 			e.Alias = alias
-			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: alias, Name: e.Name, Version: spec, At: what.at})
+			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: alias, By: bunAsker(key), Name: e.Name, Version: spec, At: what.at})
 		}
 		if e.URL = texts[0].text; e.URL != "" {
 			e.At = texts[0].at
+			if kind, _, _ := locateEntry(e.Name, e.URL); kind == kindFile || kind == kindGit {
+				l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: lastName(key), By: bunAsker(key), Version: spec, From: e.URL, At: e.At})
+			}
 		}
-		takesFile(l, &e)
 	case strings.HasPrefix(spec, "link:"), strings.HasPrefix(spec, "workspace:"), strings.HasPrefix(spec, "file:"), strings.HasPrefix(spec, "root:"):
+		if spec[0] == 'l' || spec[0] == 'f' {
+			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: lastName(key), By: bunAsker(key), From: spec, At: what.at})
+		}
 		return n == 0 || s.failAt(texts[0].at, "holds a text more than bun writes for what lies in the checkout")
 	default:
 		kind, _, _ := locateEntry(e.Name, spec)
 		e.URL, e.At, e.ByAddress = spec, what.at, true
+		l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: lastName(key), By: bunAsker(key), From: spec, At: what.at})
 		if kind == kindGit {
 			integrity, ok = texts[1], (n == 1 || n == 2) && before == 0
 		} else {
@@ -171,6 +177,14 @@ func (s *scanner) bunEntry(l *lockfile.Lock, key string, at lockfile.Position) b
 	}
 	l.Entries = append(l.Entries, e)
 	return true
+}
+
+// bunAsker is the package.json that a package is for: that of the root where the key names no other package before it.
+func bunAsker(key string) string {
+	if lastName(key) == key {
+		return "."
+	}
+	return ""
 }
 
 func (s *scanner) bunText(f *field, want string) (ok bool) {

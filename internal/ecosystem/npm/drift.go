@@ -61,6 +61,9 @@ func pinned(lock *lockFile, byDir map[string]*project, below []*project) {
 func directories(workspaces []string) (out []string) {
 	for _, text := range workspaces {
 		text, not := strings.CutPrefix(text, "!")
+		if len(text) > maxPattern {
+			continue
+		}
 		for _, p := range braces(strings.Trim(strings.TrimPrefix(text, "./"), "/"), 0) {
 			if len(out) == maxWorkspaces {
 				return out
@@ -89,8 +92,11 @@ func inWorkspace(patterns []string, from, dir string) (found bool) {
 	return found
 }
 
-// maxWorkspaces bounds the patterns that are looked at.
-const maxWorkspaces = 100
+// maxWorkspaces bounds the patterns that are looked at, and maxPattern the length of each.
+const (
+	maxWorkspaces = 100
+	maxPattern    = 300
+)
 
 // braces writes out {a,b}, up to a few.
 func braces(pattern string, depth int) []string {

@@ -1,10 +1,11 @@
 package npm
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -93,15 +94,14 @@ func (f *flags) compare(e *lockfile.Entry) {
 
 // substitute flags what stands for a package of another name, or for one of a registry.
 func (f *flags) substitute(s lockfile.Substitute) {
-	if s.File != "" {
-		file, _, _ := strings.Cut(strings.TrimPrefix(s.File, "file:"), "#")
-		file = source.Plain(file, 200)
-		f.put(decide.Flagged{Name: s.For, Version: s.Version, Kind: decide.FlagFile, Position: s.At, Key: "file " + s.For + " " + file,
-			Detail: "is taken from the file " + file + ", which nobody asks for"})
-		return
+	what, detail := decide.FlagOther, "is fetched as "+shownName(s.Name)+"@"+shownVersion(s.Version)+", which nobody asks for by that name"
+	if s.From != "" || s.Dir != "" {
+		if kind, _, _ := locateEntry("", s.From); s.Dir != "" || kind == kindFile {
+			what = decide.FlagFile
+		}
+		detail = "comes from " + source.Plain(source.Redact(cmp.Or(s.From, s.Dir)), 200) + ", where nobody asks for it"
 	}
-	f.put(decide.Flagged{Name: s.For, Version: s.Version, Kind: decide.FlagOther, Position: s.At,
-		Detail: "is fetched as " + shownName(s.Name) + "@" + shownVersion(s.Version) + ", which nobody asks for by that name"})
+	f.put(decide.Flagged{Name: s.For, Version: s.Version, Kind: what, Position: s.At, Detail: detail})
 }
 
 // left says what was not told one by one.
@@ -139,23 +139,54 @@ func clash(a, b string) string {
 	return ""
 }
 
-// confirmed are the substitutes of a lock file that its package.json does not ask for either: npm and yarn 1 do not note
-// what "overrides" and "resolutions" put in the place of a package.
+// confirmed are the substitutes of a lock file that its package.json does not ask for either: npm, yarn 1 and pnpm do not
+// note what "overrides" and "resolutions" put in the place of a package, nor which directories are workspaces.
 func confirmed(co *lockfile.Checkout, l *lockFile) []lockfile.Substitute {
-	if len(l.Substitutes) == 0 || l.manager != "npm" && l.Asked == nil {
+	if len(l.Substitutes) == 0 || l.manager == "bun" || l.berry() {
 		return l.Substitutes
 	}
-	manifest, _ := co.Read(path.Join(path.Dir(l.file), "package.json"), 0) // where there is none nobody asks
+	dir := path.Dir(l.file)
+	m, read := &packageJSON{}, false
+	if file, err := co.Read(path.Join(dir, manifestName), maxManifest); err == nil {
+		if parsed, err := parseManifest(file); err == nil {
+			m, read = parsed, true
+		}
+	}
+	patterns, from := directories(m.workspaces), dir
+	if l.manager == "pnpm" {
+		m.besides(co, dir)
+		patterns, from = pnpmWorkspaces(co, dir)
+	}
+	asked, links := m.asks(), 0
 	return slices.DeleteFunc(l.Substitutes, func(s lockfile.Substitute) bool {
-		if s.File != "" {
-			file := path.Base(strings.TrimPrefix(s.File, "file:")) // the way there may be written in several forms
-			return bytes.Contains(manifest.Data, []byte("/"+file+`"`)) || bytes.Contains(manifest.Data, []byte(":"+file+`"`))
+		switch where := s.From+s.Dir != ""; {
+		case asked.has(s):
+			return true
+		case !read && patterns == nil && (where || l.manager == "npm" && l.Version == "1"):
+			return true // nothing is installed by it, and what was asked nobody knows
+		case s.Dir == "":
+			return false
 		}
-		for _, asked := range [...]string{`"npm:` + s.Name + `"`, `"npm:` + s.Name + `@`, "/" + s.Name + "/-/"} {
-			if bytes.Contains(manifest.Data, []byte(asked)) {
-				return true
-			}
-		}
-		return false
+		links++
+		to := path.Join(dir, s.Dir)
+		return links <= maxItems && len(s.Dir) < maxShown && !path.IsAbs(s.Dir) && filepath.IsLocal(filepath.FromSlash(to)) &&
+			(l.manager == "pnpm" && to == from || inWorkspace(patterns, from, to))
 	})
+}
+
+// asks are the packages that requirements and overrides ask for by another name, or by a place.
+func (m *packageJSON) asks() (asked renamed) {
+	wanted := map[string]string{}
+	for _, w := range m.wants {
+		asked.ask(w.name, w.text)
+		wanted[w.name] = w.text
+	}
+	for _, w := range m.overrides {
+		text := w.text
+		if name, ok := strings.CutPrefix(text, "$"); ok { // as the root itself asks for that one
+			text = wanted[name]
+		}
+		asked.ask(w.target(), text)
+	}
+	return asked
 }

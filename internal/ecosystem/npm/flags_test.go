@@ -143,21 +143,30 @@ func TestFetchedAsAnother(t *testing.T) {
 			[]string{"other a@1.0.0 package-lock.json:2:26 is fetched as evil@1.0.0, which nobody asks for by that name"}},
 		"npm: name in other letters": {lockOf(fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0","resolved":"HTTPS://r.test/evil/-/evil-1.0.0.tgz"}`)),
 			[]string{"other a@1.0.0 package-lock.json:2:26 is fetched as evil@1.0.0, which nobody asks for by that name"}},
-		"npm: alias of the root":              {lockOf(fmt.Sprintf(v3, `"devDependencies":{"a":"npm:evil@^1"}`, `"node_modules/a":{"name":"evil","version":"1.0.0","resolved":"`+evil+`"}`)), []string{}},
-		"npm: alias of a package":             {lockOf(fmt.Sprintf(v3, "", `"node_modules/x":{"version":"1.0.0","dependencies":{"y":"1","a":"npm:@s/evil@^1"}},"node_modules/a":{"name":"@s/evil","version":"1.0.0"}`)), []string{}},
-		"npm: alias of a workspace":           {lockOf(fmt.Sprintf(v3, "", `"w":{"optionalDependencies":{"a":"npm:evil"}},"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{}},
-		"npm: asked for by its address":       {lockOf(fmt.Sprintf(v3, `"dependencies":{"a":"`+evil+`"}`, `"node_modules/a":{"name":"evil","version":"1.0.0","resolved":"`+evil+`"}`)), []string{}},
-		"npm: repository of another name":     {lockOf(fmt.Sprintf(v3, `"dependencies":{"a":"u/evil"}`, `"node_modules/a":{"name":"evil","version":"1.0.0","resolved":"git+ssh://git@github.com/u/evil.git#0123"}`)), []string{}},
-		"npm: override in package.json":       {of(files{"package.json": `{"overrides":{"a":"npm:evil@1.0.0"}}`}, "package-lock.json", fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{}},
-		"npm: another override":               {of(files{"package.json": `{"overrides":{"a":"npm:evil-not@1.0.0"}}`}, "package-lock.json", fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{"other a@1.0.0 package-lock.json:2:26 is fetched as evil@1.0.0, which nobody asks for by that name"}},
-		"npm: override in another directory":  {of(files{"w/package.json": `{"overrides":{"a":"npm:evil@1.0.0"}}`}, "package-lock.json", fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{"other a@1.0.0 package-lock.json:2:26 is fetched as evil@1.0.0, which nobody asks for by that name"}},
-		"npm: other tarballs are no registry": {lockOf(fmt.Sprintf(v3, "", `"node_modules/a":{"version":"1.0.0","resolved":"https://codeload.github.com/u/r/tar.gz/v1.0.0"}`)), []string{}},
+		"npm: alias of the root":               {lockOf(fmt.Sprintf(v3, `"devDependencies":{"a":"npm:evil@^1"}`, `"node_modules/a":{"name":"evil","version":"1.0.0","resolved":"`+evil+`"}`)), []string{}},
+		"npm: alias of a package":              {lockOf(fmt.Sprintf(v3, "", `"node_modules/x":{"version":"1.0.0","dependencies":{"y":"1","a":"npm:@s/evil@^1"}},"node_modules/a":{"name":"@s/evil","version":"1.0.0"}`)), []string{}},
+		"npm: alias of a workspace":            {lockOf(fmt.Sprintf(v3, "", `"w":{"optionalDependencies":{"a":"npm:evil"}},"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{}},
+		"npm: asked for by its address":        {lockOf(fmt.Sprintf(v3, `"dependencies":{"a":"`+evil+`"}`, `"node_modules/a":{"name":"evil","version":"1.0.0","resolved":"`+evil+`"}`)), []string{}},
+		"npm: repository of another name":      {lockOf(fmt.Sprintf(v3, `"dependencies":{"a":"u/evil"}`, `"node_modules/a":{"name":"evil","version":"1.0.0","resolved":"git+ssh://git@github.com/u/evil.git#0123"}`)), []string{}},
+		"npm: override in package.json":        {of(files{"package.json": `{"overrides":{"a":"npm:evil@1.0.0"}}`}, "package-lock.json", fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{}},
+		"npm: the words of package.json alone": {of(files{"package.json": `{"description":"npm:evil","keywords":["npm:evil@1"],"dependencies":{"b":"npm:evil@1"}}`}, "package-lock.json", fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{"other a@1.0.0 package-lock.json:2:26 is fetched as evil@1.0.0, which nobody asks for by that name"}},
+		"npm: override by reference":           {of(files{"package.json": `{"dependencies":{"b":"npm:evil@1"},"overrides":{"x":{"a":"$b"}}}`}, "package-lock.json", fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{}},
+		"npm: alias of another package, of what the root asks for": {lockOf(fmt.Sprintf(v3, `"dependencies":{"a":"^1","x":"1"}`, `"node_modules/x":{"version":"1.0.0","dependencies":{"a":"npm:evil@1"}},"node_modules/a":{"name":"evil","version":"1.0.0"}`)),
+			[]string{"other a@1.0.0 package-lock.json:2:97 is fetched as evil@1.0.0, which nobody asks for by that name"}},
+		"npm: alias of another package, below it": {lockOf(fmt.Sprintf(v3, `"dependencies":{"a":"^1","x":"1"}`, `"node_modules/x":{"version":"1.0.0","dependencies":{"a":"npm:evil@1"}},"node_modules/x/node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{}},
+		"npm: another override":                   {of(files{"package.json": `{"overrides":{"a":"npm:evil-not@1.0.0"}}`}, "package-lock.json", fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{"other a@1.0.0 package-lock.json:2:26 is fetched as evil@1.0.0, which nobody asks for by that name"}},
+		"npm: override in another directory":      {of(files{"w/package.json": `{"overrides":{"a":"npm:evil@1.0.0"}}`}, "package-lock.json", fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{"other a@1.0.0 package-lock.json:2:26 is fetched as evil@1.0.0, which nobody asks for by that name"}},
+		"npm: other tarballs are no registry":     {lockOf(fmt.Sprintf(v3, "", `"node_modules/a":{"version":"1.0.0","resolved":"https://codeload.github.com/u/r/tar.gz/v1.0.0"}`)), []string{}},
 		"npm 6: address": {lockOf(fmt.Sprintf(v1, `"a":{"version":"1.0.0","resolved":"`+evil+`"}`)),
 			[]string{"other a@1.0.0 package-lock.json:2:35 is fetched as evil@1.0.0, which its address is of"}},
 		"npm 6: alias with another address": {lockOf(fmt.Sprintf(v1, `"a":{"version":"npm:b@1.0.0","resolved":"`+evil+`"}`)),
 			[]string{"other b@1.0.0 package-lock.json:2:41 is fetched as evil@1.0.0, which its address is of"}},
 		"npm 6: alias": {lockOf(fmt.Sprintf(v1, `"a":{"version":"npm:evil@1.0.0","resolved":"`+evil+`"}`)), []string{}},
-		"npm 6: an address nobody asks for": {lockOf(fmt.Sprintf(v1, `"a":{"version":"`+evil+`"}`)),
+		"npm 6: an alias nobody asks for": {of(files{"package.json": `{"dependencies":{"a":"^1"}}`}, "package-lock.json", fmt.Sprintf(v1, `"a":{"version":"npm:evil@1.0.0"}`)),
+			[]string{"other a@1.0.0 package-lock.json:2:16 is fetched as evil@1.0.0, which nobody asks for by that name"}},
+		"npm 6: an alias of package.json": {of(files{"package.json": `{"dependencies":{"a":"npm:evil@1"}}`}, "package-lock.json", fmt.Sprintf(v1, `"a":{"version":"npm:evil@1.0.0"}`)), []string{}},
+		"npm 6: an alias of a package":    {of(files{"package.json": `{}`}, "package-lock.json", fmt.Sprintf(v1, `"x":{"version":"1.0.0","requires":{"a":"npm:evil@1"}},"a":{"version":"npm:evil@1.0.0"}`)), []string{}},
+		"npm 6: an address nobody asks for": {of(files{"package.json": `{}`}, "package-lock.json", fmt.Sprintf(v1, `"a":{"version":"`+evil+`"}`)),
 			[]string{"other a@1.0.0 package-lock.json:2:16 is fetched as evil@1.0.0, which nobody asks for by that name"}},
 		"npm 6: an address of package.json": {of(files{"package.json": `{"dependencies":{"a":"` + evil + `"}}`}, "package-lock.json", fmt.Sprintf(v1, `"a":{"version":"`+evil+`"}`)), []string{}},
 		"npm 6: an address of a package":    {lockOf(fmt.Sprintf(v1, `"x":{"version":"1.0.0","requires":{"a":"`+evil+`"}},"a":{"version":"`+evil+`"}`)), []string{}},
@@ -194,7 +203,9 @@ func TestFetchedAsAnother(t *testing.T) {
 		"pnpm: what a requirement leads to": {files{"pnpm-lock.yaml": fmt.Sprintf(pnpm6, "^1", "/evil@1.0.0(x@2.0.0)", "evil@1.0.0")}, []string{"other a@1.0.0 pnpm-lock.yaml:5:14 is fetched as evil@1.0.0, which nobody asks for by that name"}},
 		"pnpm: alias":                       {files{"pnpm-lock.yaml": fmt.Sprintf(pnpm6, "npm:evil@^1", "/evil@1.0.0", "evil@1.0.0")}, []string{}},
 		"pnpm: peers":                       {files{"pnpm-lock.yaml": fmt.Sprintf(pnpm6, "^1", "1.0.0(evil@1.0.0)", "a@1.0.0")}, []string{}},
-		"pnpm: catalog":                     {files{"pnpm-lock.yaml": fmt.Sprintf(pnpm6, "'catalog:'", "/evil@1.0.0", "evil@1.0.0")}, []string{}},
+		"pnpm: catalog":                     {files{"pnpm-lock.yaml": "lockfileVersion: '9.0'\ncatalogs:\n  default:\n    a:\n      specifier: npm:evil@^1\n      version: 1.0.0\n" + fmt.Sprintf(pnpm6[len("lockfileVersion: '6.0'\n"):], "'catalog:'", "evil@1.0.0", "evil@1.0.0") + "snapshots: {}\n"}, []string{}},
+		"pnpm: what the catalog does not ask for": {files{"pnpm-lock.yaml": "lockfileVersion: '9.0'\ncatalogs:\n  default:\n    a:\n      specifier: ^1\n      version: 1.0.0\n" + fmt.Sprintf(pnpm6[len("lockfileVersion: '6.0'\n"):], "'catalog:'", "evil@1.0.0", "evil@1.0.0") + "snapshots: {}\n"},
+			[]string{"other a@1.0.0 pnpm-lock.yaml:10:14 is fetched as evil@1.0.0, which nobody asks for by that name"}},
 		"pnpm 5: what a requirement is for": {files{"pnpm-lock.yaml": "lockfileVersion: 5.3\nspecifiers:\n  '@s/a': ^1\n  b: ^1\n  c: npm:d@1\ndependencies:\n  '@s/a': /evil/1.0.0_react@17.0.2\n  b: 1.0.0_react@17.0.2\n  c: /d/1.0.0\n"}, []string{"other @s/a@1.0.0 pnpm-lock.yaml:7:11 is fetched as evil@1.0.0, which nobody asks for by that name"}},
 		"pnpm 9: what a requirement is for": {files{"pnpm-lock.yaml": "lockfileVersion: '9.0'\nimporters:\n  .: {}\n  w:\n    devDependencies:\n      a:\n        specifier: latest\n        version: '@s/evil@1.0.0'\n"}, []string{"other a@1.0.0 pnpm-lock.yaml:8:18 is fetched as @s/evil@1.0.0, which nobody asks for by that name"}},
 		"pnpm: copies and links":            {files{"pnpm-lock.yaml": "lockfileVersion: 5.4\nspecifiers: {a: '*', b: '*', c: '*'}\ndependencies:\n  a: link:../a\n  b: file:packages/b_react@17.0.2\n  c: registry.test/@s/c/1.0.0\n"}, []string{}},
@@ -241,7 +252,7 @@ func TestFilesThatNobodyAsksFor(t *testing.T) {
 		return "lockfileVersion: '9.0'\n\npackages:\n\n  " + key + ":\n    resolution: {integrity: " + sum + ", tarball: file:evil.tgz}\n" + more + "\nsnapshots:\n\n  " + key + ": {}\n"
 	}
 	told := func(at string) []string {
-		return []string{"file a@1.0.0 " + at + " is taken from the file evil.tgz, which nobody asks for"}
+		return []string{"file a@1.0.0 " + at + " comes from file:evil.tgz, where nobody asks for it"}
 	}
 	for name, c := range map[string]struct {
 		files map[string]string
@@ -255,8 +266,8 @@ func TestFilesThatNobodyAsksFor(t *testing.T) {
 		"npm, by another":       {map[string]string{"package-lock.json": npm(`"b": "1.0.0"`, evil+`, "node_modules/b": {"version": "1.0.0", "dependencies": {"a": "file:evil.tgz"}}`)}, []string{}},
 		"npm, a workspace asks": {map[string]string{"package-lock.json": npm(`"b": "1.0.0"`, `"w": {"dependencies": {"a": "file:../evil.tgz"}}, `+evil)}, []string{}},
 		"npm, overrides":        {map[string]string{"package-lock.json": npm(`"b": "1.0.0"`, evil), "package.json": `{"overrides": {"a": "file:./evil.tgz"}}`}, []string{}},
-		"npm, a link":           {map[string]string{"package-lock.json": npm(`"a": "^1.0.0"`, `"node_modules/a": {"resolved": "w/a", "link": true}, "w/a": {"version": "1.0.0"}`)}, []string{}},
-		"yarn":                  {map[string]string{"yarn.lock": yarn("a@1.0.0", "./evil.tgz")}, []string{"file a@1.0.0 yarn.lock:6:12 is taken from the file ./evil.tgz, which nobody asks for"}},
+		"npm, a link":           {map[string]string{"package.json": `{"workspaces": ["w/*"]}`, "package-lock.json": npm(`"a": "^1.0.0"`, `"node_modules/a": {"resolved": "w/a", "link": true}, "w/a": {"version": "1.0.0"}`)}, []string{}},
+		"yarn":                  {map[string]string{"yarn.lock": yarn("a@1.0.0", "./evil.tgz")}, []string{"file a@1.0.0 yarn.lock:6:12 comes from ./evil.tgz, where nobody asks for it"}},
 		"yarn, file:":           {map[string]string{"yarn.lock": yarn("a@^1.0.0", "file:evil.tgz")}, told("yarn.lock:6:12")},
 		"yarn, asked":           {map[string]string{"yarn.lock": yarn("a@file:evil.tgz", "file:evil.tgz")}, []string{}},
 		"yarn's mirror":         {map[string]string{"yarn.lock": yarn("a@1.0.0", "a-1.0.0.tgz")}, []string{}},
@@ -264,7 +275,14 @@ func TestFilesThatNobodyAsksFor(t *testing.T) {
 		"pnpm, asked":           {map[string]string{"pnpm-lock.yaml": pnpm("a@file:evil.tgz", "    version: 1.0.0\n")}, []string{}},
 		"bun":                   {map[string]string{"bun.lock": `{"lockfileVersion": 1, "workspaces": {}, "packages": {"a": ["a@1.0.0", "file:evil.tgz", {}, ""]}}`}, told("bun.lock:1:72")},
 	} {
-		if diff := cmp.Diff(c.want, flagLines(t, machine(), c.files)); diff != "" {
+		if c.files["package.json"] == "" {
+			c.files["package.json"] = "{}" // without one nothing is installed
+		}
+		got := flagLines(t, machine(), c.files)
+		for i := range got { // not all tools say the version
+			got[i] = strings.Replace(got[i], " a@ ", " a@1.0.0 ", 1)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -458,5 +476,103 @@ func TestHonestLocksAreNotFlagged(t *testing.T) {
 		if !strings.HasPrefix(line, decide.FlagScript) {
 			t.Error(line)
 		}
+	}
+}
+
+// What is asked for as a version of a registry comes from no repository, file or directory, and from no address that is
+// another package's, beside what the tools write of what somebody does ask for. All four were carried out by the tools.
+func TestComesFromElsewhere(t *testing.T) {
+	t.Parallel()
+	const (
+		manifest = `{"dependencies":{"a":"^1"}%s}`
+		v3       = `{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"^1"}},` + "\n%s}}"
+		v1       = `{"lockfileVersion":1,"dependencies":{` + "\n%s}}"
+		bunLock  = `{"lockfileVersion":1,"workspaces":{"":{"dependencies":{"a":"%s"}}},"packages":{` + "\n%s}}"
+		pnpm9    = "lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a:\n        specifier: %s\n        version: %s\npackages:\n  %s\nsnapshots: {}\n"
+		address  = "https://r.test/b/-/b-1.0.0.tgz"
+		archive  = "https://codeload.github.com/u/r/tar.gz/" + sha1Hex
+	)
+	type files = map[string]string
+	npm := func(more, entry string) files {
+		return files{"package.json": fmt.Sprintf(manifest, more), "package-lock.json": fmt.Sprintf(v3, entry)}
+	}
+	asking := func(text, lock string) files {
+		return files{"package.json": `{"dependencies":{"a":"` + text + `"}}`, "package-lock.json": lock}
+	}
+	pnpm := func(specifier, version, more string) files {
+		return files{"package.json": fmt.Sprintf(manifest, ""), "pnpm-lock.yaml": fmt.Sprintf(pnpm9, specifier, version, more)}
+	}
+	with := func(f files, name, text string) files {
+		f[name] = text
+		return f
+	}
+	sum := probeIntegrity
+	for name, c := range map[string]struct {
+		files files
+		want  string
+	}{
+		"npm: tarball":               {npm("", `"node_modules/a":{"version":"1.0.0","resolved":"file:a.tgz"}`), "a@ package-lock.json:2:48 comes from file:a.tgz"},
+		"npm: tarball by its path":   {npm("", `"node_modules/a":{"version":"1.0.0","resolved":"/up/a.tgz"}`), "a@ package-lock.json:2:48 comes from /up/a.tgz"},
+		"npm: repository":            {npm("", `"node_modules/a":{"version":"1.0.0","resolved":"git+ssh://git@github.com/u/r.git#0"}`), "a@ package-lock.json:2:48 comes from git+ssh://***@github.com/u/r.git#0"},
+		"npm: link":                  {npm("", `"node_modules/a":{"resolved":"evil","link":true},"evil":{"version":"1.0.0"}`), "a@ package-lock.json:2:30 comes from evil"},
+		"npm: link of a repository":  {npm("", `"node_modules/a":{"link":true}`), "a@ package-lock.json:2:1 comes from ."},
+		"npm: another asks for it":   {npm("", `"node_modules/x":{"dependencies":{"a":"file:a.tgz"}},"node_modules/a":{"resolved":"file:a.tgz"}`), "a@ package-lock.json:2:83 comes from file:a.tgz"},
+		"npm: asked for below":       {npm("", `"node_modules/x":{"dependencies":{"a":"u/r"}},"node_modules/x/node_modules/a":{"resolved":"git+ssh://git@github.com/u/r.git#0"}`), ""},
+		"npm: asked for in its way":  {asking("file:a.tgz", strings.Replace(fmt.Sprintf(v3, `"node_modules/a":{"resolved":"file:a.tgz"}`), "^1", "file:a.tgz", 1)), ""},
+		"npm: override":              {npm(`,"overrides":{"x":{"b":"file:b.tgz"}}`, `"node_modules/b":{"resolved":"file:b.tgz"}`), ""},
+		"npm: workspace":             {npm(`,"workspaces":["./packages/{a,b}/"]`, `"node_modules/w":{"resolved":"packages/b","link":true}`), ""},
+		"npm: not the workspace":     {npm(`,"workspaces":["packages/*","!packages/b"]`, `"node_modules/w":{"resolved":"packages/b","link":true}`), "w@ package-lock.json:2:30 comes from packages/b"},
+		"npm: out of the checkout":   {npm(`,"workspaces":["**"]`, `"node_modules/w":{"resolved":"../b","link":true}`), "w@ package-lock.json:2:30 comes from ../b"},
+		"npm: workspace's own":       {npm(`,"workspaces":["p"]`, `"p":{"dependencies":{"b":"1"}},"p/node_modules/b":{"resolved":"file:b.tgz"},"node_modules/x":{"dependencies":{"b":"u/r"}}`), "b@ package-lock.json:2:63 comes from file:b.tgz"},
+		"npm: no package.json":       {files{"package-lock.json": fmt.Sprintf(v3, `"node_modules/a":{"resolved":"file:a.tgz"}`)}, ""},
+		"npm 6: tarball":             {asking("^1", fmt.Sprintf(v1, `"a":{"version":"file:a.tgz"}`)), "a@ package-lock.json:2:16 comes from file:a.tgz"},
+		"npm 6: resolved":            {asking("^1", fmt.Sprintf(v1, `"a":{"version":"1.0.0","resolved":"file:a.tgz"}`)), "a@ package-lock.json:2:35 comes from file:a.tgz"},
+		"npm 6: directory":           {asking("^1", fmt.Sprintf(v1, `"a":{"version":"file:a"}`)), "a@ package-lock.json:2:16 comes from file:a"},
+		"npm 6: asked for":           {asking("file:a", fmt.Sprintf(v1, `"a":{"version":"file:a"}`)), ""},
+		"yarn 1: tarball":            {with(files{"package.json": "{}"}, "yarn.lock", "a@^1:\n  version \"1.0.0\"\n  resolved \"file:./a.tgz#"+sha1Hex+"\"\n"), "a@1.0.0 yarn.lock:3:12 comes from file:./a.tgz"},
+		"yarn 1: path":               {with(files{"package.json": "{}"}, "yarn.lock", "a@^1:\n  version \"1.0.0\"\n  resolved \"./a.tgz#"+sha1Hex+"\"\n"), "a@1.0.0 yarn.lock:3:12 comes from ./a.tgz"},
+		"yarn 1: commit":             {with(files{"package.json": "{}"}, "yarn.lock", "a@^1:\n  version \"1.0.0\"\n  resolved \""+archive+"\"\n"), "a@1.0.0 yarn.lock:3:12 comes from " + archive},
+		"yarn 1: asked for":          {with(files{"package.json": "{}"}, "yarn.lock", "\"a@u/r\":\n  version \"1.0.0\"\n  resolved \""+archive+"\"\n"), ""},
+		"yarn 1: resolution":         {with(files{"package.json": `{"resolutions":{"**/a":"file:./a.tgz"}}`}, "yarn.lock", "a@^1:\n  version \"1.0.0\"\n  resolved \"file:./a.tgz#"+sha1Hex+"\"\n"), ""},
+		"yarn 2: tarball":            {files{"yarn.lock": berryLockOf("a@npm:^1", "a@"+address, "")}, "a@1.0.0 yarn.lock:7:15 comes from " + address},
+		"yarn 2: repository":         {files{"yarn.lock": berryLockOf("a@npm:^1", "a@https://github.com/u/r.git#commit=0", "")}, "a@1.0.0 yarn.lock:7:15 comes from https://github.com/u/r.git#commit=0"},
+		"yarn 2: asked for":          {files{"yarn.lock": berryLockOf("a@"+address, "a@"+address, "")}, ""},
+		"pnpm: link":                 {pnpm("^1", "link:evil", "x@1.0.0: {}"), "a@ pnpm-lock.yaml:7:18 comes from link:evil"},
+		"pnpm: directory":            {pnpm("^1", "file:evil", "x@1.0.0: {}"), "a@ pnpm-lock.yaml:7:18 comes from file:evil"},
+		"pnpm: tarball":              {pnpm("^1", "file:evil.tgz", "x@1.0.0: {}"), "a@ pnpm-lock.yaml:7:18 comes from file:evil.tgz"},
+		"pnpm: address":              {pnpm("^1", address, "x@1.0.0: {}"), "a@ pnpm-lock.yaml:7:18 comes from " + address},
+		"pnpm: catalog":              {pnpm("'catalog:'", "link:evil", "x@1.0.0: {}"), "a@ pnpm-lock.yaml:7:18 comes from link:evil"},
+		"pnpm: workspace that is no": {pnpm("workspace:*", address, "x@1.0.0: {}"), "a@ pnpm-lock.yaml:7:18 comes from " + address},
+		"pnpm: workspace":            {pnpm("workspace:*", "link:packages/a", "x@1.0.0: {}"), ""},
+		"pnpm: linked workspace":     {with(pnpm("^1", "link:packages/a", "x@1.0.0: {}"), "pnpm-workspace.yaml", "packages: [packages/*]\n"), ""},
+		"pnpm: asked for":            {pnpm("file:evil", "file:evil", "x@1.0.0: {}"), ""},
+		"pnpm: shape, tarball":       {pnpm("^1", "1.0.0", "a@1.0.0: {resolution: {tarball: file:evil.tgz}}"), "a@1.0.0 pnpm-lock.yaml:9:35 comes from file:evil.tgz"},
+		"pnpm: shape, commit":        {pnpm("^1", "1.0.0", "a@1.0.0: {resolution: {tarball: "+archive+"}}"), "a@1.0.0 pnpm-lock.yaml:9:35 comes from " + archive},
+		"pnpm: shape, directory":     {pnpm("^1", "1.0.0", "a@1.0.0: {resolution: {directory: evil, type: directory}}"), "a@1.0.0 pnpm-lock.yaml:9:37 comes from evil"},
+		"pnpm: of a package":         {pnpm("^1", "1.0.0", "x@1.0.0: {resolution: {integrity: "+sum+"}, dependencies: {b: 'link:evil'}}"), "b@ pnpm-lock.yaml:9:153 comes from link:evil"},
+		"pnpm: of a directory":       {pnpm("file:x", "file:x", "a@file:x: {resolution: {directory: x, type: directory}, dependencies: {b: 'link:y'}}"), ""},
+		"pnpm: peer of the root's":   {pnpm("link:x", "link:x", "x@1.0.0: {resolution: {integrity: "+sum+"}, dependencies: {a: 'link:x'}}"), ""},
+		"bun: directory":             {files{"bun.lock": fmt.Sprintf(bunLock, "^1", `"a":["a@file:./evil",{}]`)}, "a@ bun.lock:2:6 comes from file:./evil"},
+		"bun: link":                  {files{"bun.lock": fmt.Sprintf(bunLock, "^1", `"a":["a@link:./evil",{}]`)}, "a@ bun.lock:2:6 comes from link:./evil"},
+		"bun: tarball":               {files{"bun.lock": fmt.Sprintf(bunLock, "^1", `"a":["a@./evil.tgz",{},"`+sum+`"]`)}, "a@ bun.lock:2:6 comes from ./evil.tgz"},
+		"bun: address":               {files{"bun.lock": fmt.Sprintf(bunLock, "^1", `"a":["a@`+address+`",{},"`+sum+`"]`)}, "a@ bun.lock:2:6 comes from " + address},
+		"bun: repository":            {files{"bun.lock": fmt.Sprintf(bunLock, "^1", `"a":["a@github:u/r#0",{},"u-r-0"]`)}, "a@ bun.lock:2:6 comes from github:u/r#0"},
+		"bun: asked for":             {files{"bun.lock": fmt.Sprintf(bunLock, "github:u/r", `"a":["a@github:u/r#0",{},"u-r-0"]`)}, ""},
+		"bun: directory asked for":   {files{"bun.lock": fmt.Sprintf(bunLock, "file:./x", `"a":["a@file:./x",{}]`)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := []string{}
+			if c.want != "" {
+				want = []string{c.want + ", where nobody asks for it"}
+			}
+			got := slices.DeleteFunc(flagLines(t, machine(), c.files), func(line string) bool { return !strings.Contains(line, "nobody asks") })
+			for i, line := range got { // files and directories are another kind than what is fetched
+				got[i] = strings.TrimPrefix(strings.TrimPrefix(line, "other "), "file ")
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%v\n(-want +got)\n%s", c.files, diff)
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"unsafe"
@@ -58,9 +59,13 @@ type scanner struct {
 	depth     int
 	// packages counts the entries.
 	packages int
-	// renamed are the packages that are asked for by another name.
+	// asking are the requirements of packages, which are read where a substitute makes one want to know.
+	asking []mark
+	// renamed are the packages that overrides of the file ask for by another name.
 	renamed renamed
-	err     error
+	// nested counts the packages of version 1 that the current one lies in.
+	nested int
+	err    error
 }
 
 // mark is where the scanner stood.
@@ -380,7 +385,7 @@ func (s *scanner) lock() (l lockfile.Lock) {
 			return cmp.Or(a.At.Line-b.At.Line, a.At.Column-b.At.Column)
 		})
 	}
-	l.Substitutes = s.renamed.without(l.Substitutes)
+	s.unasked(&l)
 	return l
 }
 
@@ -466,6 +471,9 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		once                                     seen
 		wanted                                   wants
 	)
+	if !v1 { // on Windows npm takes both for the same
+		key = strings.ReplaceAll(key, `\`, "/")
+	}
 	inner := strings.LastIndex(key, "node_modules/")
 	root := !v1 && inner < 0
 	flag := func(to *bool) bool {
@@ -502,7 +510,10 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 					return false
 				}
 				if s.peek() == '{' {
-					return s.dependencies(l)
+					s.nested++
+					ok := s.dependencies(l)
+					s.nested--
+					return ok
 				}
 			}
 			fallthrough
@@ -535,26 +546,38 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		if e.At = at; url.text != "" {
 			e.At = url.at
 		}
-		if inner >= 0 && !link || v1 && !isSpec(e.Version) {
-			takesFile(l, &e)
-		}
 		l.Entries = append(l.Entries, e)
 		return true
 	}
+	substitute := func(with lockfile.Substitute) { l.Substitutes = append(l.Substitutes, with) }
 	if v1 {
 		e.Name = key
+		by := ""
+		if s.nested == 0 {
+			by = "."
+		}
 		if alias, ok := strings.CutPrefix(e.Version, "npm:"); ok {
+			e.Name, e.Version = alias, ""
 			if i := strings.LastIndexByte(alias, '@'); i > 0 {
 				e.Alias, e.Name, e.Version = key, alias[:i], alias[i+1:]
 			}
+			if e.Name != key {
+				substitute(lockfile.Substitute{For: key, By: by, Name: e.Name, Version: e.Version, At: version.at})
+			}
+		}
+		if resolved.text != "" && elsewhere(resolved.text) {
+			substitute(lockfile.Substitute{For: key, By: by, From: resolved.text, At: resolved.at})
 		}
 		switch {
 		case isSpec(e.Version):
 			if localDirectory(e.Version) && resolved.text == "" {
+				substitute(lockfile.Substitute{For: key, By: by, From: e.Version, Dir: e.Version[len("file:"):], At: version.at})
 				return true // a link
 			}
 			if name, is := served(pathOf(e.Version)); name != "" && name != e.Name {
-				l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: e.Name, Name: name, Version: is, At: version.at})
+				substitute(lockfile.Substitute{For: e.Name, By: by, Name: name, Version: is, At: version.at})
+			} else if elsewhere(e.Version) {
+				substitute(lockfile.Substitute{For: key, By: by, From: e.Version, At: version.at})
 			}
 			e.ByAddress = true
 			// whether npm asks the one or the other hangs on further fields
@@ -566,19 +589,24 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			return add(resolved)
 		case integrity.text == "" && isSpec(fromSpec(from.text, key)):
 			return add(field{fromSpec(from.text, key), from.at})
-		case bundled:
+		case bundled && s.nested > 0: // npm fetches those of the root
 			l.Bundled++
 			return true
 		}
 		return add(field{})
 	}
 	e.Name = key
+	by := ""
 	if inner >= 0 {
 		e.Name = key[inner+len("node_modules/"):]
+		if by = strings.TrimSuffix(key[:inner], "/"); by == "" {
+			by = "."
+		}
 	}
+	asked := e.Name
 	if name.text != "" && name.text != e.Name {
 		if !root && !strings.HasPrefix(resolved.text, "git") && !strings.HasPrefix(resolved.text, "file:") {
-			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: e.Name, Name: name.text, Version: version.text, At: name.at})
+			substitute(lockfile.Substitute{For: e.Name, By: by, Name: name.text, Version: version.text, At: name.at})
 		}
 		if inner >= 0 {
 			e.Alias = e.Name
@@ -589,9 +617,17 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	case key == "":
 		return true
 	case resolved.text != "" && !(local && !strings.Contains(resolved.text, ":")):
+		if !root && elsewhere(resolved.text) {
+			substitute(lockfile.Substitute{For: asked, By: by, From: resolved.text, At: resolved.at})
+		}
 		return add(resolved)
 	case local:
+		if !root {
+			substitute(lockfile.Substitute{For: asked, By: by, From: resolved.text, Dir: cmp.Or(resolved.text, "."), At: cmp.Or(resolved.at, at)})
+		}
 		return true
+	case !plainName(asked) && path.Clean(asked) == asked && version.text+integrity.text == "":
+		return true // what an override's link leads to, below a package
 	case bundled && strings.Contains(key[:inner], "node_modules/"):
 		l.Bundled++
 		return true
@@ -601,13 +637,6 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		return add(field{name.text, name.at})
 	}
 	return add(field{})
-}
-
-// takesFile notes an entry for which a file is taken.
-func takesFile(l *lockfile.Lock, e *lockfile.Entry) {
-	if isFile(e.URL) {
-		l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: cmp.Or(e.Alias, e.Name), Version: e.Version, File: e.URL, At: e.At})
-	}
 }
 
 // isSpec tells whether what stands for a version names a place instead.
@@ -622,9 +651,9 @@ func fromSpec(from, name string) string {
 
 // localDirectory tells a directory, which npm links, from a tarball by its name, as npm does.
 func localDirectory(spec string) bool {
-	path, ok := strings.CutPrefix(strings.ToLower(spec), "file:")
-	return ok && !strings.HasPrefix(path, "//") &&
-		!strings.HasSuffix(path, ".tgz") && !strings.HasSuffix(path, ".tar") && !strings.HasSuffix(path, ".tar.gz")
+	name, ok := strings.CutPrefix(strings.ToLower(spec), "file:")
+	return ok && !strings.HasPrefix(name, "//") &&
+		!strings.HasSuffix(name, ".tgz") && !strings.HasSuffix(name, ".tar") && !strings.HasSuffix(name, ".tar.gz")
 }
 
 // plainName is true for name and @scope/name; npm takes anything else for a place to fetch from.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/decide"
@@ -122,6 +123,21 @@ func isHostedGit(loc source.Location) bool {
 			!strings.Contains(user, "/-/") && !strings.Contains(loc.Path, "/archive.tar.gz")
 	}
 	return false
+}
+
+// elsewhere is true for what comes from a repository or from a file, and from no registry. Nearly all that is asked is an
+// address of a registry, and is told by its host.
+func elsewhere(raw string) bool {
+	if head, _, ok := splitOrigin(raw); ok && !isForge(head) {
+		return false
+	}
+	kind, _, err := locateEntry("", raw)
+	return err == nil && (kind == kindGit || kind == kindFile) || commitArchive(raw)
+}
+
+// isForge is true where the host of an address may be a forge's.
+func isForge(head string) bool {
+	return slices.ContainsFunc([]string{"github.com", "gitlab.com", "bitbucket.org", "git.sr.ht"}, func(host string) bool { return strings.Contains(head, host) })
 }
 
 // commitArchive is true for the address at which a forge serves a commit as a tarball. yarn 1 and pnpm fetch it from there

@@ -2,6 +2,7 @@ package npm
 
 import (
 	"cmp"
+	"path"
 	"strings"
 	"unsafe"
 
@@ -38,6 +39,11 @@ func ParsePNPM(file lockfile.File) (lockfile.Lock, error) {
 	if p.err != nil {
 		return lockfile.Lock{}, p.err
 	}
+	for _, x := range p.nested {
+		if !p.free && !p.local[x.For+" "+cmp.Or(x.Dir, x.From)] && !p.overrides.has(x) {
+			p.Substitutes = append(p.Substitutes, x)
+		}
+	}
 	return p.Lock, nil
 }
 
@@ -47,6 +53,16 @@ type pnpmLock struct {
 	lockfile.Lock
 	// pinned and snapshots count what stands under "packages" and "snapshots".
 	pinned, snapshots int
+	// catalogs and overrides are what they ask for by another name, or by a place.
+	catalogs, overrides renamed
+	// nested are what packages of a registry have from the checkout, local what the package.json files have from there, as
+	// "name path".
+	nested []lockfile.Substitute
+	local  map[string]bool
+	// free is true where settings or code may have changed what packages ask for.
+	free bool
+	// directory is the last one that a resolution names.
+	directory field
 }
 
 // read reads one document.
@@ -64,6 +80,17 @@ func (p *pnpmLock) read() {
 			switch key {
 			case "lockfileVersion":
 				return p.version(&version, at)
+			case "packageExtensionsChecksum", "pnpmfileChecksum":
+				p.free = true
+			case "overrides":
+				return p.object(func(name string, _ lockfile.Position) bool {
+					var wanted field
+					ok := p.word(&wanted)
+					p.overrides.ask(want{name: name}.target(), wanted.text)
+					return ok
+				})
+			case "catalogs":
+				return p.object(func(string, lockfile.Position) bool { return p.object(p.catalog) })
 			case "packages":
 				return p.once(&packages, key, at) && p.packages(&p.pinned, false)
 			case "snapshots":
@@ -143,18 +170,86 @@ func (p *pnpmLock) importer(to *importer, key string) bool {
 	})
 }
 
-// root adds what was read of a package.json. Where it asks for a version and has another package, that one is a substitute.
+// catalog notes what a catalog has for a name.
+func (p *pnpmLock) catalog(name string, _ lockfile.Position) bool {
+	return p.object(func(k string, _ lockfile.Position) bool {
+		if k != "specifier" {
+			return p.skip()
+		}
+		var wanted field
+		ok := p.word(&wanted)
+		p.catalogs.ask(name, wanted.text)
+		return ok
+	})
+}
+
+// root adds what was read of a package.json. Where it asks for a version and has another package, or one that comes from
+// no registry, that one is a substitute.
 func (p *pnpmLock) root(dir string, from *importer) {
 	for _, d := range from.found {
 		wanted, known := from.wants.find(d.name)
-		if text := d.version.text; !known || hasAddress(wanted) || begins(text) {
+		text := d.version.text
+		if begins(text) {
 			continue
 		}
-		if name, version := pnpmName(d.version.text); name != d.name && plainName(name) && begins(version) && isVersion(version) {
-			p.Substitutes = append(p.Substitutes, lockfile.Substitute{For: d.name, Name: name, Version: version, At: d.version.at})
+		to := p.own(d.name, text, dir)
+		if !known || asksForPlace(wanted) || strings.HasPrefix(wanted, "workspace:") && to != "" {
+			continue
+		}
+		x := lockfile.Substitute{For: d.name, By: dir, At: d.version.at}
+		switch name, version := pnpmName(text); {
+		case name != d.name && plainName(name) && begins(version) && isVersion(version):
+			if hasAddress(wanted) && !strings.HasPrefix(wanted, "catalog:") {
+				continue // an alias
+			}
+			x.Name, x.Version = name, version
+		case strings.Contains(text, ":"), isCommit(path.Base(text)):
+			x.From, x.Dir = text, to
+		default:
+			continue
+		}
+		if !strings.HasPrefix(wanted, "catalog:") || !p.catalogs.has(x) {
+			p.Substitutes = append(p.Substitutes, x)
 		}
 	}
 	p.Roots = append(p.Roots, lockfile.Root{Dir: dir, Wants: from.wants.merged()})
+}
+
+// own notes what a package.json has from the checkout, and returns the directory.
+func (p *pnpmLock) own(name, version, dir string) string {
+	to := pnpmDirectory(version, dir)
+	if p.local == nil {
+		p.local = map[string]bool{}
+	}
+	version, _, _ = strings.Cut(version, "(")
+	p.local[name+" "+cmp.Or(to, version)] = true
+	return to
+}
+
+// pnpmDirectory is the directory of the checkout that stands for a version; empty for any other. What is linked is
+// named from the package.json's directory, what is copied from the lock file's.
+func pnpmDirectory(version, dir string) string {
+	if to, ok := strings.CutPrefix(version, "link:"); ok {
+		return path.Join(dir, to)
+	}
+	version, _, _ = strings.Cut(version, "(")
+	if localDirectory(version) {
+		return path.Clean(version[len("file:"):])
+	}
+	return ""
+}
+
+// depends notes what a package has from the checkout. Packages of a registry have none of that, unless package.json has the
+// same, or settings or code say so.
+func (p *pnpmLock) depends() bool {
+	return p.object(func(name string, _ lockfile.Position) bool {
+		var version field
+		ok := p.word(&version)
+		if text, _, _ := strings.Cut(version.text, "("); strings.HasPrefix(text, "link:") || strings.HasPrefix(text, "file:") {
+			p.nested = append(p.nested, lockfile.Substitute{For: name, From: text, Dir: pnpmDirectory(text, "."), At: version.at})
+		}
+		return ok
+	})
 }
 
 func (p *pnpmLock) once(found *bool, key string, at lockfile.Position) bool {
@@ -224,7 +319,8 @@ func (k *keys) add(key string) bool {
 func (p *pnpmLock) entry(key string, at lockfile.Position, snapshot bool) bool {
 	var name, version, build field
 	var resolved bool
-	start := len(p.Entries)
+	start, nested := len(p.Entries), len(p.nested)
+	p.directory = field{}
 	ok := p.object(func(k string, kat lockfile.Position) bool {
 		switch k {
 		case "resolution":
@@ -235,6 +331,8 @@ func (p *pnpmLock) entry(key string, at lockfile.Position, snapshot bool) bool {
 			return p.value(&version, k, kat)
 		case "requiresBuild":
 			return p.word(&build)
+		case "dependencies", "optionalDependencies":
+			return p.depends()
 		}
 		return p.skip()
 	})
@@ -243,12 +341,20 @@ func (p *pnpmLock) entry(key string, at lockfile.Position, snapshot bool) bool {
 	}
 	own, ownVersion := pnpmName(key)
 	plain := ownVersion != "" && isVersion(ownVersion)
+	if !plain {
+		p.nested = p.nested[:nested]
+	} else if p.directory.text != "" {
+		p.Substitutes = append(p.Substitutes, lockfile.Substitute{For: own, Version: ownVersion, From: p.directory.text, At: p.directory.at})
+	}
 	if plain && (name.text != "" && name.text != own || version.text != "" && !sameVersion(version.text, ownVersion)) {
 		p.Substitutes = append(p.Substitutes, lockfile.Substitute{For: own, Name: cmp.Or(name.text, own),
 			Version: cmp.Or(version.text, ownVersion), At: cmp.Or(name, version).at})
 	}
 	for i := start; i < len(p.Entries); i++ {
 		e := &p.Entries[i]
+		if plain && e.URL != "" && elsewhere(e.URL) {
+			p.Substitutes = append(p.Substitutes, lockfile.Substitute{For: own, Version: ownVersion, From: e.URL, At: e.At})
+		}
 		e.Name, e.Version, e.ByAddress = own, ownVersion, !plain && name.text == ""
 		e.InstallScript = build.text == "true"
 		if name.text != "" {
@@ -283,6 +389,7 @@ func (p *pnpmLock) resolution(key string, at lockfile.Position, variant bool) bo
 			return p.value(&r.kind, k, kat)
 		case "directory":
 			directory = true
+			return p.word(&p.directory)
 		case "variants":
 			if variant {
 				return p.failAt(kat, "nests variants in variants")
@@ -338,11 +445,7 @@ func (p *pnpmLock) pin(key string, at lockfile.Position, r *resolution) bool {
 		add(registry+"/"+name+"/-/"+base(name)+"-"+version+".tgz", r.registry.at, &r.integrity)
 	case tarball == "":
 	case hasScheme(tarball):
-		if e := add(tarball, r.tarball.at, &r.integrity); version != "" && isVersion(version) {
-			named := *e
-			named.Name, named.Version = name, version
-			takesFile(&p.Lock, &named)
-		}
+		add(tarball, r.tarball.at, &r.integrity)
 	case !plainRelative(tarball):
 		return p.failAt(r.tarball.at, "holds a tarball that is neither an address nor a plain path of the registry")
 	case registry != "":

@@ -53,13 +53,12 @@ func (s *scanner) wants(w *wants, kind string) bool {
 		}
 		wanted, ok := s.str()
 		w.add(wantKind(kind), name, wanted)
-		s.renamed.ask(name, wanted)
 		return ok
 	})
 }
 
-// renamed are the packages that are asked for by another name, as "alias name", those asked for by an address, as
-// "alias ", and those asked for as a file, as "alias file:".
+// renamed are the packages that are asked for by another name, as "alias name", and those asked for by an address, a
+// repository or a path, as "alias ".
 type renamed map[string]bool
 
 // ask notes a requirement.
@@ -69,9 +68,7 @@ func (r *renamed) ask(alias, wanted string) {
 		name = name[:i]
 	}
 	switch {
-	case !isAlias && isFile(wanted):
-		name = "file:"
-	case !isAlias && !isHTTP(wanted):
+	case !isAlias && !asksForPlace(wanted):
 		return
 	case !isAlias:
 		name = ""
@@ -82,39 +79,54 @@ func (r *renamed) ask(alias, wanted string) {
 	(*r)[alias+" "+name] = true
 }
 
-// without are the substitutes that nobody asked for.
-func (r renamed) without(all []lockfile.Substitute) []lockfile.Substitute {
-	return slices.DeleteFunc(all, func(s lockfile.Substitute) bool {
-		if s.File != "" {
-			return r[s.For+" file:"]
-		}
-		return r[s.For+" "+s.Name] || r[s.For+" "]
+// asksForPlace is true for a requirement that no registry answers.
+func asksForPlace(wanted string) bool {
+	return hasAddress(wanted) && !slices.ContainsFunc([]string{"npm:", "workspace:", "catalog:", "jsr:"}, func(protocol string) bool {
+		return strings.HasPrefix(wanted, protocol)
 	})
 }
 
-// isFile tells whether npm and yarn 1 take a text for the path of a file or directory.
-func isFile(text string) bool {
-	if isHTTP(text) || text == "" || text[0] >= '0' && text[0] <= '9' {
-		return false
-	}
-	kind, _, err := locateEntry("", text)
-	return err == nil && kind == kindFile
+// has tells whether somebody asked for a substitute.
+func (r renamed) has(s lockfile.Substitute) bool { return r[s.For+" "+s.Name] || r[s.For+" "] }
+
+// asks passes over requirements of a package.
+func (s *scanner) asks() bool {
+	s.asking = append(s.asking, s.mark())
+	return s.skip()
 }
 
-// asks notes requirements of a package that ask for another one by its name. Very few do, and the others are passed over.
-func (s *scanner) asks() bool {
-	start := s.mark()
-	if !s.skip() {
-		return false
+// unasked leaves the substitutes that nobody asked for. Of what a package.json itself asks for no word of another package
+// counts; of the rest it does.
+func (s *scanner) unasked(l *lockfile.Lock) {
+	if len(l.Substitutes) == 0 || s.err != nil {
+		return
 	}
-	if text := s.text[start.i:s.i]; !strings.Contains(text, "npm:") && !strings.Contains(text, "://") && !strings.Contains(text, "file:") {
-		return true
+	roots, others := map[string]map[string]string{}, renamed{}
+	for _, root := range l.Roots {
+		roots[root.Dir] = root.Wants
+		for name, wanted := range root.Wants {
+			others.ask(name, wanted)
+		}
 	}
-	end := s.mark()
-	s.back(start)
-	ok := s.wants(&wants{}, wantKinds[0])
+	end, depth := s.mark(), s.depth
+	for _, at := range s.asking {
+		s.back(at)
+		var asked wants
+		s.wants(&asked, wantKinds[0])
+		for name, wanted := range asked[0] {
+			others.ask(name, wanted)
+		}
+	}
 	s.back(end)
-	return ok
+	s.depth = depth
+	l.Substitutes = slices.DeleteFunc(l.Substitutes, func(x lockfile.Substitute) bool {
+		asked := others
+		if wanted, known := roots[x.By][x.For]; known {
+			asked = renamed{}
+			asked.ask(x.For, wanted)
+		}
+		return asked.has(x) || s.renamed.has(x)
+	})
 }
 
 // bareRange takes away the "npm:" that yarn 2 and later put before a range, and leaves it before an alias.

@@ -132,6 +132,26 @@ func (s *settings) includedValues(file lockfile.File) ([]value, error) {
 	return s.workspaceValues(file)
 }
 
+// pnpmWorkspaces are the patterns of the workspace that a directory lies in, and the workspace's own directory.
+func pnpmWorkspaces(co *lockfile.Checkout, dir string) (patterns []string, from string) {
+	for from = dir; ; from = path.Dir(from) {
+		file, err := co.Read(path.Join(from, workspaceName), maxHand)
+		if err == nil {
+			leaves, _ := workspaceLeaves(file)
+			var packages []string
+			for _, l := range leaves {
+				if match("packages.[]", l.path) {
+					packages = append(packages, l.text)
+				}
+			}
+			return directories(packages), from
+		}
+		if from == "." {
+			return nil, dir
+		}
+	}
+}
+
 // besides adds what a pnpm-workspace.yaml beside the package.json puts in the place of packages. One that cannot be
 // understood is an error of the settings.
 func (m *packageJSON) besides(co *lockfile.Checkout, dir string) {

@@ -464,6 +464,10 @@ func splitPattern(pattern string) (name, wanted string) {
 // Without "resolved" yarn 1 asks for the pattern again, takes what it gets, and looks at no integrity of the file's.
 func (l *yarnLock) classicPackage(at lockfile.Position, patterns []string, version, resolved, integrity, alias field) bool {
 	start := len(l.Entries)
+	placed := slices.ContainsFunc(patterns, func(p string) bool {
+		_, wanted := classicPattern(p)
+		return classicKind(wanted) != fromRegistry
+	})
 	var replaced map[string]string
 	if len(patterns) > 1 && resolved.text != "" {
 		replaced = replacements(patterns)
@@ -489,9 +493,9 @@ func (l *yarnLock) classicPackage(at lockfile.Position, patterns []string, versi
 			}
 		} else if !classicResolved(&e, kind, resolved, integrity) {
 			continue
-		}
-		if kind == fromRegistry {
-			takesFile(&l.Lock, &e)
+		} else if !placed && e.URL != "" && elsewhere(e.URL) {
+			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: name, Version: version.text, From: e.URL, At: e.At})
+			placed = true // one is enough
 		}
 		if n := len(l.Entries); n == start || name != l.Entries[n-1].Name || e.URL != l.Entries[n-1].URL {
 			l.Entries = append(l.Entries, e)

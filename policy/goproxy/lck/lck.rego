@@ -200,8 +200,9 @@ weakness(g) := ["warning", sprintf("is pinned by %s alone, which can be forged",
 # METADATA
 # title: Locked package is fetched as another one
 # description: >-
-#  The address, or the name that the lock file has for it, is that of another package or of another version, or of a file
-#  that nobody asks for. Whoever reads the name is deceived, and the integrity fits what is fetched.
+#  The address, or the name that the lock file has for it, is that of another package or of another version; or what is
+#  asked for as a version of a registry comes from a repository, a file or a directory. Whoever reads the name is deceived,
+#  and the integrity fits what is fetched.
 # custom:
 #   id: LCK005
 #   severity: error
