@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
@@ -71,12 +72,12 @@ const (
 )
 
 func parseLine(text string) (line, lineKind) {
-	body := strings.TrimSpace(text)
+	body := trimJS(text)
 	if body == "" || body[0] == ';' || body[0] == '#' {
 		return line{}, emptyLine
 	}
 	if text[0] == '[' { // only in the first column, as npm's expression wants it
-		if end := strings.IndexByte(text, ']'); end > 0 && strings.TrimSpace(text[end+1:]) == "" {
+		if end := strings.IndexByte(text, ']'); end > 0 && trimJS(text[end+1:]) == "" {
 			return line{}, sectionLine
 		}
 	}
@@ -104,7 +105,7 @@ func parseLine(text string) (line, lineKind) {
 
 // unquote is the "unsafe" of npm's ini package: quotes off, comment off, escapes of ; # and \ undone.
 func unquote(s string) string {
-	s = strings.TrimSpace(s)
+	s = trimJS(s)
 	if n := len(s); n > 0 && (s[0] == '"' && s[n-1] == '"' || s[0] == '\'' && s[n-1] == '\'') {
 		if s[0] == '\'' {
 			s = s[1:max(n-1, 1)]
@@ -119,7 +120,7 @@ func unquote(s string) string {
 			writeText(&b, v)
 			return b.String()
 		}
-		return strings.TrimSpace(s) // a number or a switch
+		return trimJS(s) // a number or a switch
 	}
 	i := strings.IndexAny(s, `;#\`)
 	if i < 0 {
@@ -130,7 +131,7 @@ func unquote(s string) string {
 	for ; i < len(s); i++ {
 		switch c := s[i]; c {
 		case ';', '#':
-			return strings.TrimSpace(b.String())
+			return trimJS(b.String())
 		case '\\':
 			if i+1 < len(s) && strings.IndexByte(`\;#`, s[i+1]) >= 0 {
 				i++
@@ -146,7 +147,12 @@ func unquote(s string) string {
 			b.WriteByte(c)
 		}
 	}
-	return strings.TrimSpace(b.String())
+	return trimJS(b.String())
+}
+
+// trimJS takes off what JavaScript takes for a space: U+FEFF is one, and U+0085 is none.
+func trimJS(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return r == '\ufeff' || r != '\u0085' && unicode.IsSpace(r) })
 }
 
 // writeText is what JavaScript makes of a value that is used as a name: '["registry"]' is the name registry.

@@ -33,6 +33,8 @@ func TestParseRC(t *testing.T) {
 		"a section means nothing":    {"a=1\n[other]\nregistry=https://r.test/\n", []string{"a|1 1:3"}},
 		"brackets within":            {" [a]=b\n", []string{"[a]|b 1:6"}},
 		"lone carriage return":       {"a=1\rregistry=https://r.test/\nb=2", []string{"a|1 1:3", "registry|https://r.test/ 1:14", "b|2 2:3"}},
+		"a space to JavaScript":      {"a=1\n\ufeffregistry\ufeff=\ufeffhttps://r.test/\ufeff;x\n\ufeff#b=1", []string{"a|1 1:3", "registry|https://r.test/ 2:16"}},
+		"no space to JavaScript":     {"registry\u0085=https://r.test/\u0085", []string{"registry\u0085|https://r.test/\u0085 1:12"}},
 		"byte order mark":            {"\ufeffa=1", []string{"a|1 1:3"}},
 		"credentials are not kept":   {"//r.test/:_authToken=s3cret\n_auth=s3cret\n_password = s3cret\nusername=s3cret\nemail=s3cret\n@x:_authToken=s3cret\n${A}//r.test/:_authToken=s3cret", []string{"//r.test/:_authToken|*** 1:22", "_auth|*** 2:7", "_password|*** 3:13", "username|*** 4:10", "email|*** 5:7", "@x:_authToken|*** 6:15", "${A}//r.test/:_authToken|*** 7:26"}},
 		"variables are not expanded": {"registry=${HOME}", []string{"registry|${HOME} 1:10"}},

@@ -269,7 +269,7 @@ func (s *settings) environment() []value {
 func (s *settings) machineValue(v value) value {
 	v.origin = source.Runner
 	v.name = expand(v.name, s.m.Lookup)
-	if v.text = expand(strings.TrimSpace(v.text), s.m.Lookup); strings.Contains(v.text, "${") {
+	if v.text = expand(trimJS(v.text), s.m.Lookup); strings.Contains(v.text, "${") {
 		v.broken = "holds a variable that is not set"
 	}
 	return v
@@ -321,7 +321,7 @@ func (s *settings) programs(values []value) []value {
 func checkoutValues(lines []line) []value {
 	out := make([]value, 0, len(lines))
 	for _, l := range lines {
-		v := value{name: l.key, text: strings.TrimSpace(l.value), origin: source.Checkout, from: l.at.File, at: l.at}
+		v := value{name: l.key, text: trimJS(l.value), origin: source.Checkout, from: l.at.File, at: l.at}
 		if l.list {
 			v.from = listMark
 		}
