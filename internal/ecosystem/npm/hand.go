@@ -29,6 +29,10 @@ var others = []struct {
 	{".pnpmfile.cjs", "pnpm", hookFile},
 	{".pnpmfile.mjs", "pnpm", hookFile},
 	{corepackName, "corepack", (*settings).corepackValues},
+	{envNames[0], "bun", (*settings).bunEnvValues},
+	{envNames[1], "bun", (*settings).bunEnvValues},
+	{envNames[2], "bun", (*settings).bunEnvValues},
+	{envNames[3], "bun", (*settings).bunEnvValues},
 }
 
 const workspaceName = "pnpm-workspace.yaml"
