@@ -101,6 +101,8 @@ func TestOther(t *testing.T) {
 		{"a", "1.0.0", "/a/-/a-1.0.0%2Bbuild.tgz", ""},
 		{"a", "1.0.0-beta", "/a/-/a-1.0.0beta.tgz", ""},
 		{"a", "v1.0.0", "/a/-/a-1.0.0.tgz", ""},
+		{"a", "1.0.01", "/a/-/a-1.0.0-1.tgz", "a@1.0.0-1"},
+		{"a", "1.2.34", "/a/-/a-1.2.3-4.tgz", "a@1.2.3-4"},
 		{"a", "1.0.0", "/u/r/releases/download/v1.0.0/b-1.0.0.tgz", ""},
 	} {
 		if got := other(c.name, c.version, c.at); got != c.want {

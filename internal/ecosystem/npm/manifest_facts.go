@@ -81,8 +81,8 @@ type pinning struct {
 	top *packageJSON
 	// members are the names of the packages that it pins, replaced those that overrides of the top are of.
 	members, replaced map[string]bool
-	// fetched are the addresses by name; nil until one is asked for.
-	fetched map[string][]string
+	// fetched are the hosts by name; nil until one is asked for.
+	fetched map[string]map[string]bool
 }
 
 // readManifests reads all package.json files. One that is no JSON fails every install that it is the root of, and is an
@@ -204,14 +204,20 @@ func (p *project) locked(has func(known) bool) bool {
 // fetches tells whether the lock file has that package from that host.
 func (x *pinning) fetches(name, host string) bool {
 	if x.fetched == nil {
-		x.fetched = map[string][]string{}
+		x.fetched = map[string]map[string]bool{}
 		for _, e := range x.Entries {
-			if e.URL != "" {
-				x.fetched[e.Name] = append(x.fetched[e.Name], e.URL)
+			if e.URL == "" {
+				continue
+			}
+			if x.fetched[e.Name] == nil {
+				x.fetched[e.Name] = map[string]bool{}
+			}
+			if _, loc, err := locateEntry(e.Name, e.URL); err == nil {
+				x.fetched[e.Name][loc.Host] = true
 			}
 		}
 	}
-	return host != "" && slices.ContainsFunc(x.fetched[name], func(address string) bool { return strings.Contains(address, host) })
+	return host != "" && x.fetched[name][host]
 }
 
 // target is the name of the package that an override is of: of "a>b@1" it is b, of "a" > "." it is a, of "a/b" b.
@@ -271,7 +277,9 @@ func locateWant(name, text string, patched bool, depth int) (kind string, place 
 	case "workspace", "catalog", "runtime", "exec":
 		return "", place, false
 	case "npm", "jsr":
-		return kindAlias, place, true
+		of, _, found := splitLocator(rest)
+		itself := found && of == name || !found && strings.IndexAny(rest, "0123456789^~<>=*") == 0 // yarn 4 writes npm: before a version
+		return kindAlias, place, protocol == "jsr" || !itself
 	case "link", "portal":
 		return file(rest)
 	case "patch":

@@ -115,14 +115,17 @@ func isDigest(text string) bool {
 }
 
 // sameVersion compares versions as registries write them into addresses: build metadata is not kept, and what was published
-// before versions were strict has a hyphen more or less.
+// before versions were strict has a hyphen more or less before a letter.
 func sameVersion(a, b string) bool {
 	if a == b {
 		return true
 	}
 	loose := func(version string) string {
 		version, _, _ = strings.Cut(strings.TrimLeft(version, "v="), "+")
-		return strings.Replace(version, "-", "", 1)
+		if i := strings.IndexByte(version, '-'); i >= 0 && !begins(version[i+1:]) {
+			version = version[:i] + version[i+1:]
+		}
+		return version
 	}
 	return loose(a) == loose(b)
 }

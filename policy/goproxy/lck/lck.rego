@@ -191,10 +191,11 @@ rehash := object.union(renewal, {"npm": "delete the entry's integrity, run npm i
 
 weakness(g) := ["warning", sprintf("is pinned by %s alone, which can be forged", [g.integrity])] if {
 	g.integrity in {"sha1", "md5"}
+	g.kind != "file" # whoever can put another into the checkout can write its hash here
 } else := ["error", "has a checksum of another cache (cacheKey) than the lock file's own, which yarn compares with nothing"] if {
 	g.integrity == "foreign"
 } else := ["error", "has an integrity that cannot be read"] if {
-	not g.integrity in {"sha512", "sha384", "sha256", "none", "omitted"}
+	not g.integrity in {"sha512", "sha384", "sha256", "sha1", "md5", "none", "omitted"}
 }
 
 # METADATA

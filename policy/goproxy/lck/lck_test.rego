@@ -141,6 +141,11 @@ test_lck004_fires if {
 	severities("LCK004", {"integrity": "md5"}) == ["warning"]
 }
 
+test_lck004_silent_on_weak_sums_of_the_checkout if {
+	severities("LCK004", {"integrity": "sha1", "kind": "file"}) == []
+	severities("LCK004", {"integrity": "broken", "kind": "file"}) == ["error"]
+}
+
 test_lck004_silent_on_strong_and_absent if {
 	every integrity in {"sha512", "sha384", "sha256", "none", "omitted"} {
 		severities("LCK004", {"integrity": integrity}) == []
