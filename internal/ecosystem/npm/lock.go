@@ -329,7 +329,8 @@ func (s *scanner) number() bool {
 	return true
 }
 
-// lock reads the whole file. Of "packages" and "dependencies" npm looks at the latter only where the former is missing.
+// lock reads the whole file. Of "packages" and "dependencies" npm looks at the latter only where the former is missing, and
+// npm 6 at nothing else. Version 2 has both, so that each can use it: what the latter has apart counts as well.
 func (s *scanner) lock() (l lockfile.Lock) {
 	var once seen
 	var packages bool
@@ -374,19 +375,67 @@ func (s *scanner) lock() (l lockfile.Lock) {
 		s.unexpected("the end of the file")
 		return l
 	}
-	if !packages && dependencies.line > 0 {
+	if dependencies.line > 0 {
+		old := lockfile.Lock{Entries: make([]lockfile.Entry, 0, len(l.Entries))}
 		s.back(dependencies)
 		s.depth = 1
-		if !s.dependencies(&l) {
+		if !s.dependencies(&old) {
 			return l
 		}
-		// a nested package was read before the one that holds it
-		slices.SortStableFunc(l.Entries, func(a, b lockfile.Entry) int {
-			return cmp.Or(a.At.Line-b.At.Line, a.At.Column-b.At.Column)
-		})
+		if before := len(l.Entries); packages {
+			apart(&l, &old)
+			if len(l.Entries) > before {
+				inOrder(l.Entries)
+			}
+		} else { // a nested package was read before the one that holds it
+			l.Entries, l.Substitutes, l.Bundled = old.Entries, old.Substitutes, old.Bundled
+			inOrder(l.Entries)
+		}
 	}
 	s.unasked(&l)
 	return l
+}
+
+func inOrder(entries []lockfile.Entry) {
+	slices.SortStableFunc(entries, func(a, b lockfile.Entry) int {
+		return cmp.Or(a.At.Line-b.At.Line, a.At.Column-b.At.Column)
+	})
+}
+
+// apart adds what another reading of the same file has and the first has not.
+func apart(l, other *lockfile.Lock) {
+	type pinned struct{ name, version, url, integrity string }
+	of := func(e *lockfile.Entry) pinned {
+		switch {
+		case e.URL == "":
+			return pinned{e.Name, e.Version, "", e.Integrity}
+		case elsewhere(e.URL) || e.ByAddress: // both may have another name for it
+			return pinned{"", "", e.URL, e.Integrity}
+		}
+		return pinned{e.Name, "", e.URL, e.Integrity}
+	}
+	known := make(map[pinned]struct{}, len(l.Entries))
+	for i := range l.Entries {
+		e := &l.Entries[i]
+		if known[of(e)] = struct{}{}; e.URL != "" && !ofRegistry(e.Name, e.URL) {
+			known[pinned{"", "", e.URL, e.Integrity}] = struct{}{}
+		}
+	}
+	for i := range other.Entries {
+		if _, is := known[of(&other.Entries[i])]; !is {
+			l.Entries = append(l.Entries, other.Entries[i])
+		}
+	}
+	type stands struct{ name, is, version, from string }
+	told := map[stands]bool{}
+	for _, s := range l.Substitutes {
+		told[stands{s.For, s.Name, s.Version, strings.TrimPrefix(s.From, "file:")}] = true
+	}
+	for _, s := range other.Substitutes {
+		if !told[stands{s.For, s.Name, s.Version, strings.TrimPrefix(s.From, "file:")}] {
+			l.Substitutes = append(l.Substitutes, s)
+		}
+	}
 }
 
 // version reads the format's version, which has to be one of those that are known.
