@@ -59,7 +59,7 @@ func (f *flags) put(p decide.Flagged) {
 // flag looks at one entry. other is what is fetched in its place.
 func (f *flags) flag(e *lockfile.Entry, kind, other string) {
 	if other != "" {
-		f.put(decide.Flagged{Name: e.Name, Version: e.Version, Kind: decide.FlagOther, Position: e.At,
+		f.put(decide.Flagged{Name: e.Name, Version: e.Version, Kind: decide.FlagOther, Position: e.At, Key: otherKey(e.Name, e.Version, other),
 			Detail: "is fetched as " + source.Plain(other, 300) + ", which its address is of"})
 	}
 	if e.InstallScript {
@@ -101,7 +101,14 @@ func (f *flags) substitute(s lockfile.Substitute) {
 		}
 		detail = "comes from " + source.Plain(source.Redact(cmp.Or(s.From, s.Dir)), 200) + ", where nobody asks for it"
 	}
-	f.put(decide.Flagged{Name: s.For, Version: s.Version, Kind: what, Position: s.At, Detail: detail})
+	f.put(decide.Flagged{Name: s.For, Version: s.Version, Kind: what, Position: s.At, Detail: detail,
+		Key: otherKey(s.For, s.Version, s.Name+s.From+s.Dir)})
+}
+
+// otherKey is what a package is found again by that is not the one of its name: where another comes in its place, that is a
+// change.
+func otherKey(name, version, other string) string {
+	return strings.Join([]string{decide.FlagOther, name, version, other}, "\x00")
 }
 
 // left says what was not told one by one.

@@ -434,6 +434,33 @@ func TestRulesOnLocks(t *testing.T) {
 	}
 }
 
+// Another fraud of the same package is a change, and the same one in another line is none.
+func TestOtherKeys(t *testing.T) {
+	t.Parallel()
+	lockOf := func(entry string) *lockfile.Checkout {
+		return checkout(t, map[string]string{"package.json": `{"dependencies":{"a":"^1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"^1"}},"node_modules/a":{"version":"1.0.0",` + entry + `}}}`})
+	}
+	entries := []string{`"resolved":"https://r.test/b/-/b-1.0.0.tgz"`, `"resolved":"https://r.test/c/-/c-1.0.0.tgz"`, `"resolved":"file:a.tgz"`, `"resolved":"file:b.tgz"`}
+	for i, one := range entries {
+		known := Hosts(lockOf(one))
+		for j, other := range entries {
+			g, err := gather(readAll(t, lockOf("\n"+other)), nil)
+			if err != nil || len(g.flagged) != 1 || known[g.flagged[0].Key] != (i == j) {
+				t.Errorf("%s after %s: %+v %v", other, one, g.flagged, err)
+			}
+		}
+	}
+}
+
+func readAll(t *testing.T, co *lockfile.Checkout) []lockFile {
+	t.Helper()
+	locks, errs := readLocks(co)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	return locks
+}
+
 // However many there are, what is allowed leaves room for what is not, and what is left out is said.
 func TestFlagsAreBounded(t *testing.T) {
 	t.Parallel()

@@ -44,6 +44,7 @@ func (s *settings) readOthers() {
 			s.readOther(name, o.values)
 		}
 	}
+	s.readPnpmFields()
 }
 
 func (s *settings) readOther(name string, read func(*settings, lockfile.File) ([]value, error)) bool {

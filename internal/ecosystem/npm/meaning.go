@@ -281,12 +281,13 @@ var workspace = map[string]meaning{
 
 // classic are the settings of yarn 1 that no other tool has.
 var classic = map[string]meaning{
-	"yarn-path":           {kind: aboutProgram},
-	"cache-folder":        {kind: aboutStore},
-	"yarnPath":            {kind: aboutProgram},
-	"env.NODE_OPTIONS":    {kind: aboutProgram},
-	"cwd":                 {kind: aboutFile},
-	"use-yarnrc":          {kind: aboutFile},
-	"lockfile-folder":     {kind: aboutFile},
-	"yarn-offline-mirror": {aboutCaution, among("takes packages from a directory before any registry is asked", func(s string) bool { return s != "" && s != "false" })},
+	"yarn-path":              {kind: aboutProgram},
+	"cache-folder":           {kind: aboutStore},
+	"preferred-cache-folder": {kind: aboutStore},
+	"yarnPath":               {kind: aboutProgram},
+	"env.NODE_OPTIONS":       {kind: aboutProgram},
+	"cwd":                    {kind: aboutFile},
+	"use-yarnrc":             {kind: aboutFile},
+	"lockfile-folder":        {kind: aboutFile},
+	"yarn-offline-mirror":    {aboutCaution, among("takes packages from a directory before any registry is asked", func(s string) bool { return s != "" && s != "false" })},
 }

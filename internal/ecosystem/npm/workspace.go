@@ -17,11 +17,12 @@ func workspaceLeaves(file lockfile.File) ([]leaf, error) { return yamlLeaves(fil
 // workspaceValues are the settings of a pnpm-workspace.yaml. pnpm expands variables in the names of settings, too.
 func (s *settings) workspaceValues(file lockfile.File) ([]value, error) {
 	leaves, err := workspaceLeaves(file)
-	if err != nil {
-		return nil, err
-	}
+	return s.workspaceSettings(file, leaves), err
+}
+
+// workspaceSettings are those that such leaves make.
+func (s *settings) workspaceSettings(file lockfile.File, leaves []leaf) (out []value) {
 	declared := map[string]bool{}
-	var out []value
 	for _, l := range leaves {
 		if len(l.path) == 0 || l.path[0].text == "$schema" {
 			continue
@@ -78,7 +79,7 @@ func (s *settings) workspaceValues(file lockfile.File) ([]value, error) {
 			out[i].main = out[i].main || name == "registry" || out[i].name == "registries.default"
 		}
 	}
-	return out, nil
+	return out
 }
 
 func dirOf(file lockfile.File) string { return path.Dir(file.Path) }
