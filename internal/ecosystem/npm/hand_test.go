@@ -234,8 +234,9 @@ func TestRulesOnSettings(t *testing.T) {
 			"error NPM001 pnpm-workspace.yaml:4:3 include in pnpm-workspace.yaml leaves settings to a file that is not there",
 			"note NPM003 pnpm-workspace.yaml:5:3 include in pnpm-workspace.yaml lets a package set what pnpm does",
 			"note NPM004 conf/a.yaml:2:11 pnpmfile in conf/a.yaml starts hooks.cjs of the checkout"}},
-		"stores of the checkout": {files{".yarnrc": "cache-folder \"./cache\"\n", "bunfig.toml": "[install.cache]\ndir = \"cache\"\n[install]\ncache = false\n", "pnpm-workspace.yaml": "storeDir: cache\n", ".npmrc": "store-dir=none\n", "cache/x": ""}, []string{
+		"stores of the checkout": {files{".yarnrc": "cache-folder \"./cache\"\n--install.preferred-cache-folder ./cache\n", "bunfig.toml": "[install.cache]\ndir = \"cache\"\n[install]\ncache = false\n", "pnpm-workspace.yaml": "storeDir: cache\n", ".npmrc": "store-dir=none\n", "cache/x": ""}, []string{
 			"note NPM003 .yarnrc:1:14 cache-folder in .yarnrc" + stored,
+			"note NPM003 .yarnrc:2:34 --install.preferred-cache-folder in .yarnrc" + stored,
 			"note NPM003 bunfig.toml:2:7 install.cache.dir in bunfig.toml" + stored,
 			"note NPM003 pnpm-workspace.yaml:1:11 storeDir in pnpm-workspace.yaml" + stored}},
 		"npm: secrets": {one(".npmrc", "//r.test/:_authToken=${NPM_TOKEN}\n//a.test/:_authToken=hunter2\n_auth = hunter2\n//r.test/:_password=\"hunter2\"\nemail=a@b.test\n//r.test/:username=me\nkey=\"-----BEGIN hunter2\"\nalways-auth=true\n"), []string{
