@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,10 +60,7 @@ func TestBaseRefInClones(t *testing.T) {
 			s.world.Serve("api.github.com", api)
 			s.dir = shallow
 			host := func(play func()) {
-				s.env = map[string]string{}
-				for name, value := range plain {
-					s.env[name] = value
-				}
+				s.env = maps.Clone(plain)
 				play()
 			}
 			// nobody has the base commit: nothing is decided
@@ -70,7 +68,7 @@ func TestBaseRefInClones(t *testing.T) {
 			s.run("check", "DIR").want(t, 2, nil, []string{"that could not be read"})
 			host(func() { s.mergeRequest(base) })
 			s.run("check", "DIR").want(t, 2, nil, []string{"that could not be read"})
-			for _, f := range strings.Fields(s.git("-C", origin, "ls-tree", "-r", "--name-only", base)) {
+			for f := range strings.FieldsSeq(s.git("-C", origin, "ls-tree", "-r", "--name-only", base)) {
 				api.SetFile(base, f, s.git("-C", origin, "show", base+":"+f)+"\n")
 			}
 			api.SetChanged(7, strings.Fields(s.git("-C", origin, "diff", "--name-only", base, head))...)

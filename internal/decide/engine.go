@@ -407,7 +407,7 @@ func leave(done <-chan error) {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	select {
-	case <-done:
+	case <-done: //nolint:errcheck // what ended it is told already
 	case <-limit.C:
 	}
 }

@@ -162,7 +162,8 @@ func verified(o Outcome) string {
 		}
 		return "no line of go.sum to verify"
 	}
-	n, text := l.Lines, ""
+	n := l.Lines
+	var text string
 	switch {
 	case n.Total == 0:
 		return "no line of go.sum to verify"

@@ -188,7 +188,7 @@ func (c modCache) zipHash(name string) (string, error) {
 	for _, file := range z.File {
 		names = append(names, file.Name)
 		files[file.Name] = file
-		if left -= int64(min(file.UncompressedSize64, modzip.MaxZipFile+1)); left < 0 { //nolint:gosec // it is below
+		if left -= int64(min(file.UncompressedSize64, modzip.MaxZipFile+1)); left < 0 {
 			return "", errSize
 		}
 	}

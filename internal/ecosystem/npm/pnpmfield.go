@@ -60,7 +60,7 @@ func pnpmFieldLeaves(file lockfile.File) (out []leaf) {
 // leaves reads a value of any kind.
 func (s *scanner) leaves(out *[]leaf, below []field) bool {
 	at, before := s.at(), len(*out)
-	deeper := func(key string) []field { return append(below[:len(below):len(below)], field{key, s.at()}) }
+	deeper := func(key string) []field { return append(slices.Clip(below), field{key, s.at()}) }
 	var ok bool
 	switch s.peek() {
 	case '{':
