@@ -339,7 +339,7 @@ func berryVersion(reference string) (version, address, fault string) {
 		}
 		address = v
 	}
-	if address == "" {
+	if address == "" || address[0] != '/' && elsewhere(address) {
 		return version, "", nothing
 	}
 	return version, address, ""

@@ -149,8 +149,7 @@ func (s *scanner) bunEntry(l *lockfile.Lock, key string, at lockfile.Position) b
 			l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: alias, By: bunAsker(key), Name: e.Name, Version: spec, At: what.at})
 		}
 		if e.URL = texts[0].text; e.URL != "" {
-			e.At = texts[0].at
-			if kind, _, _ := locateEntry(e.Name, e.URL); kind == kindFile || kind == kindGit {
+			if e.At = texts[0].at; elsewhere(e.URL) {
 				l.Substitutes = append(l.Substitutes, lockfile.Substitute{For: lastName(key), By: bunAsker(key), Version: spec, From: e.URL, At: e.At})
 			}
 		}

@@ -585,6 +585,7 @@ func TestComesFromElsewhere(t *testing.T) {
 		"bun: link":                  {files{"bun.lock": fmt.Sprintf(bunLock, "^1", `"a":["a@link:./evil",{}]`)}, "a@ bun.lock:2:6 comes from link:./evil"},
 		"bun: tarball":               {files{"bun.lock": fmt.Sprintf(bunLock, "^1", `"a":["a@./evil.tgz",{},"`+sum+`"]`)}, "a@ bun.lock:2:6 comes from ./evil.tgz"},
 		"bun: address":               {files{"bun.lock": fmt.Sprintf(bunLock, "^1", `"a":["a@`+address+`",{},"`+sum+`"]`)}, "a@ bun.lock:2:6 comes from " + address},
+		"bun: file at an address":    {files{"bun.lock": fmt.Sprintf(bunLock, "^1", `"a":["a@1.0.0","file:x.tgz",{},"`+sum+`"]`)}, "a@1.0.0 bun.lock:2:16 comes from file:x.tgz"},
 		"bun: repository":            {files{"bun.lock": fmt.Sprintf(bunLock, "^1", `"a":["a@github:u/r#0",{},"u-r-0"]`)}, "a@ bun.lock:2:6 comes from github:u/r#0"},
 		"bun: asked for":             {files{"bun.lock": fmt.Sprintf(bunLock, "github:u/r", `"a":["a@github:u/r#0",{},"u-r-0"]`)}, ""},
 		"bun: directory asked for":   {files{"bun.lock": fmt.Sprintf(bunLock, "file:./x", `"a":["a@file:./x",{}]`)}, ""},

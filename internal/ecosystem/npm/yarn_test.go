@@ -236,6 +236,7 @@ func TestParseBerryEntries(t *testing.T) {
 		"bound address":                         {"a@npm:^1", "a@npm:1.0.0::__archiveUrl=https%3A%2F%2Fevil.test%2Fa%2F-%2Fa.tgz", sum, []string{"registry https://evil.test sha512 a@1.0.0 7:15"}},
 		"bound address, hidden":                 {"a@npm:^1", "a@npm:1.0.0::x=y&__archive%55rl=http://evil.test/a.tgz", sum, []string{"tarball http://evil.test sha512 a@1.0.0 7:15"}},
 		"bound path":                            {"a@npm:^1", "a@npm:1.0.0::__archiveUrl=%2Fx%2Fa.tgz", sum, []string{"registry default sha512 a@1.0.0 5:1"}},
+		"bound file":                            {"a@npm:^1", "a@npm:1.0.0::__archiveUrl=file%3A.%2Fa.tgz", sum, []string{"invalid " + nothing + " sha512 a@1.0.0 7:15"}},
 		"two bound addresses":                   {"a@npm:^1", "a@npm:1.0.0::__archiveUrl=https://a.test/&__archiveUrl=https://b.test/", sum, []string{"invalid " + nothing + " sha512 a@1.0.0 7:15"}},
 		"another binding":                       {"a@npm:^1", "a@npm:1.0.0::version=1", sum, []string{"invalid " + nothing + " sha512 a@1.0.0 7:15"}},
 		"no version":                            {"a@npm:^1", "a@npm:latest", sum, []string{"invalid " + nothing + " sha512 a 7:15"}},

@@ -100,7 +100,14 @@ func lockRecipes() (out []recipe) {
 			add("a commit of a repository", func(p *plot, e *entry) {
 				at, _ := d.set(p, e, repository(e.name), gone)
 				p.mark("LCK002", at)
+				p.mark("LCK005", at) // nobody asks for it there
 			})
+			if format != "yarn berry" { // which packs such a file anew, and refuses what is not the same then
+				add("a tarball of the checkout", func(p *plot, e *entry) {
+					at, _ := d.set(p, e, "file:planted.tgz", "")
+					p.mark("LCK005", at)
+				})
+			}
 			add("no integrity", func(p *plot, e *entry) {
 				at, _ := d.set(p, e, "", gone)
 				p.mark("LCK003", at)
