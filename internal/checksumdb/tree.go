@@ -89,13 +89,15 @@ func (c *client) fetch(ctx context.Context, tree tlog.Tree, indexes map[int64]bo
 			faults[i] = err
 			return
 		}
-		mu.Lock()
-		defer mu.Unlock()
+		found := make(nodes, len(byTile[t]))
 		for _, x := range byTile[t] {
 			if h, err := tlog.HashFromTile(t, data, x); err == nil {
-				c.nodes[x] = h
+				found[x] = h
 			}
 		}
+		mu.Lock()
+		defer mu.Unlock()
+		maps.Copy(c.nodes, found)
 	})
 	for _, err := range faults {
 		if err != nil {
