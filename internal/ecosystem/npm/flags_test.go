@@ -416,7 +416,7 @@ func TestRulesOnLocks(t *testing.T) {
 			[]string{"error LCK007 package-lock.json:3:48 b@1.0.0 runs a script when it is installed, and is not in the list scripts.npm"}},
 		"another package": {lock(strings.Replace(entry("a", "1.0.0", ""), "r.test/a/-/a-", "r.test/evil/-/evil-", 1)), nil, nil,
 			[]string{"error LCK005 package-lock.json:2:48 a@1.0.0 is fetched as evil@1.0.0, which its address is of"}},
-		"bundled": {lock(entry("a", "1.0.0", ""), "\n"+`"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`), nil, nil,
+		"bundled": {lock(strings.Replace(entry("a", "1.0.0", ""), "{", `{"bundleDependencies":["b"],`, 1), "\n"+`"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`), nil, nil,
 			[]string{"note LCK011 package-lock.json:1:20 package-lock.json has a package that comes in the tarball of another one"}},
 		"too little": {map[string]string{"npm-shrinkwrap.json": "{\n\"lockfileVersion\": 1}", "w/package-lock.json": "{}", "bun.lockb": "\x00"}, nil, nil,
 			[]string{"warning LCK010 bun.lockb:0:0 bun.lockb is binary, so that the packages in it are not judged",

@@ -60,7 +60,8 @@ type scanner struct {
 	// packages counts the entries.
 	packages int
 	// asking are the requirements of packages, which are read where a substitute makes one want to know.
-	asking []mark
+	asking  []mark
+	bundles bundles
 	// renamed are the packages that overrides of the file ask for by another name.
 	renamed renamed
 	// nested counts the packages of version 1 that the current one lies in.
@@ -375,6 +376,7 @@ func (s *scanner) lock() (l lockfile.Lock) {
 		s.unexpected("the end of the file")
 		return l
 	}
+	s.unbundled(&l)
 	if dependencies.line > 0 {
 		old := lockfile.Lock{Entries: make([]lockfile.Entry, 0, len(l.Entries))}
 		s.back(dependencies)
@@ -516,14 +518,14 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	}
 	var (
 		name, version, resolved, integrity, from field
-		link, bundled, script                    bool
+		link, isBundled, script                  bool
 		once                                     seen
 		wanted                                   wants
 	)
 	if !v1 { // on Windows npm takes both for the same
 		key = strings.ReplaceAll(key, `\`, "/")
 	}
-	inner := strings.LastIndex(key, "node_modules/")
+	inner, before := strings.LastIndex(key, "node_modules/"), len(s.asking)
 	root := !v1 && inner < 0
 	flag := func(to *bool) bool {
 		*to = s.peek() == 't'
@@ -551,7 +553,11 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			}
 		case "inBundle", "bundled":
 			if v1 == (k == "bundled") {
-				return s.once(&once, seenBundled, k, at) && flag(&bundled)
+				return s.once(&once, seenBundled, k, at) && flag(&isBundled)
+			}
+		case "bundleDependencies":
+			if !v1 && !root {
+				return s.bundles.list(s, key)
 			}
 		case "dependencies":
 			if v1 {
@@ -638,7 +644,7 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			return add(resolved)
 		case integrity.text == "" && isSpec(fromSpec(from.text, key)):
 			return add(field{fromSpec(from.text, key), from.at})
-		case bundled && s.nested > 0: // npm fetches those of the root
+		case isBundled && s.nested > 0: // npm fetches those of the root
 			l.Bundled++
 			return true
 		}
@@ -677,8 +683,8 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		return true
 	case !plainName(asked) && path.Clean(asked) == asked && version.text+integrity.text == "":
 		return true // what an override's link leads to, below a package
-	case bundled && strings.Contains(key[:inner], "node_modules/"):
-		l.Bundled++
+	case isBundled && strings.Contains(key[:inner], "node_modules/"):
+		s.bundles.said = append(s.bundles.said, bundled{key, around(key, inner), asked, s.asking[before:len(s.asking):len(s.asking)], e})
 		return true
 	case isSpec(e.Version): // npm asks for name@version, whatever the version is
 		return add(field{e.Version, version.at})

@@ -95,14 +95,19 @@ func TestParseLockEntries(t *testing.T) {
 		entry   string
 		want    []string
 	}{
-		"no resolved is the default registry":     {3, `"node_modules/a":{"version":"1.0.0","integrity":"sha1-x"}`, []string{"a@1.0.0  sha1 2:1 2:49"}},
-		"innermost name":                          {3, `"node_modules/a/node_modules/@s/b":{"version":"1.0.0"}`, []string{"@s/b@1.0.0   2:1 2:1"}},
-		"alias":                                   {3, `"node_modules/a":{"name":"b","version":"1.0.0"}`, []string{"b@1.0.0   2:1 2:1"}},
-		"link":                                    {3, `"node_modules/a":{"resolved":"packages/a","link":true}`, []string{}},
-		"link with an address is judged":          {3, `"node_modules/a":{"resolved":"https://evil.test/a.tgz","link":true}`, []string{"a@ https://evil.test/a.tgz  2:30 2:1"}},
-		"workspace":                               {3, `"packages/a":{"version":"1.0.0"}`, []string{}},
-		"workspace with an address is judged":     {3, `"packages/a":{"resolved":"https://evil.test/a.tgz"}`, []string{"packages/a@ https://evil.test/a.tgz  2:26 2:1"}},
-		"bundled in a package":                    {3, `"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`, []string{}},
+		"no resolved is the default registry": {3, `"node_modules/a":{"version":"1.0.0","integrity":"sha1-x"}`, []string{"a@1.0.0  sha1 2:1 2:49"}},
+		"innermost name":                      {3, `"node_modules/a/node_modules/@s/b":{"version":"1.0.0"}`, []string{"@s/b@1.0.0   2:1 2:1"}},
+		"alias":                               {3, `"node_modules/a":{"name":"b","version":"1.0.0"}`, []string{"b@1.0.0   2:1 2:1"}},
+		"link":                                {3, `"node_modules/a":{"resolved":"packages/a","link":true}`, []string{}},
+		"link with an address is judged":      {3, `"node_modules/a":{"resolved":"https://evil.test/a.tgz","link":true}`, []string{"a@ https://evil.test/a.tgz  2:30 2:1"}},
+		"workspace":                           {3, `"packages/a":{"version":"1.0.0"}`, []string{}},
+		"workspace with an address is judged": {3, `"packages/a":{"resolved":"https://evil.test/a.tgz"}`, []string{"packages/a@ https://evil.test/a.tgz  2:26 2:1"}},
+		"bundled in a package":                {3, `"node_modules/a":{"bundleDependencies":["b"],"resolved":"x:y"},"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`, []string{"a@ x:y  2:57 2:1"}},
+		"bundled with all that is asked for":  {3, `"node_modules/a":{"bundleDependencies":true,"link":true},"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`, []string{}},
+		"bundled in a bundled one, and at its side": {3, `"node_modules/a":{"bundleDependencies":["b"],"link":true},"node_modules/a/node_modules/b":{"inBundle":true,"dependencies":{"c":"1"}},` +
+			`"node_modules/a/node_modules/b/node_modules/d":{"inBundle":true,"optionalDependencies":{"e":"1"}},"node_modules/a/node_modules/c":{"inBundle":true},"node_modules/a/node_modules/e":{"inBundle":true}`, []string{}},
+		"bundled by its own word alone":           {3, `"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`, []string{"b@1.0.0   2:1 2:1"}},
+		"bundled, and the list is another":        {3, `"node_modules/a":{"bundleDependencies":["c"],"link":true,"dependencies":{"b":"1"}},"node_modules/a/node_modules/b":{"inBundle":true,"dependencies":{"d":"1"}},"node_modules/a/node_modules/d":{"inBundle":true,"dependencies":{"b":"1"}}`, []string{"b@   2:84 2:84", "d@   2:159 2:159"}},
 		"bundled in the root is fetched":          {3, `"node_modules/b":{"version":"1.0.0","inBundle":true}`, []string{"b@1.0.0   2:1 2:1"}},
 		"bundled with an address is judged":       {3, `"node_modules/a/node_modules/b":{"inBundle":true,"resolved":"http://evil.test/b.tgz"}`, []string{"b@ http://evil.test/b.tgz  2:61 2:1"}},
 		"resolved true":                           {3, `"node_modules/a":{"version":"1.0.0","resolved":true}`, []string{"a@1.0.0   2:1 2:1"}},

@@ -123,8 +123,8 @@ func TestRoots(t *testing.T) {
 func TestBundledAndScripts(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"packages":{"node_modules/a":{"hasInstallScript":true},"node_modules/a/node_modules/b":{"inBundle":true},"node_modules/c":{"hasInstallScript":false,"inBundle":true}}}`: "1 bundled, scripts of [a]",
-		`{"dependencies":{"a":{"version":"1.0.0","dependencies":{"b":{"version":"1.0.0","bundled":true},"c":{"version":"1.0.0","bundled":true}}}}}`:                               "2 bundled, scripts of []",
+		`{"packages":{"node_modules/a":{"hasInstallScript":true,"bundleDependencies":["b"]},"node_modules/a/node_modules/b":{"inBundle":true},"node_modules/c":{"hasInstallScript":false,"inBundle":true}}}`: "1 bundled, scripts of [a]",
+		`{"dependencies":{"a":{"version":"1.0.0","dependencies":{"b":{"version":"1.0.0","bundled":true},"c":{"version":"1.0.0","bundled":true}}}}}`:                                                          "2 bundled, scripts of []",
 	} {
 		l, err := ParseLock(lockfile.File{Path: "package-lock.json", Data: []byte(text)})
 		if err != nil {
