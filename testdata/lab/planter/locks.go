@@ -39,6 +39,8 @@ type dialect struct {
 	script func(p *plot, e *entry) spot
 	// bundle puts a package into the tarball of an entry, and returns where that is told: at the version of the lock file.
 	bundle func(p *plot, e *entry) spot
+	// claim puts a package there by its own word alone, so that it is fetched, and returns its key.
+	claim func(p *plot, e *entry) spot
 	// insert puts a package of that name, from the default registry, before an entry, and returns where it is told.
 	insert func(p *plot, e *entry, name string) spot
 	// strong is true where there is but one kind of integrity.
@@ -136,6 +138,7 @@ func lockRecipes() (out []recipe) {
 			if d.bundle != nil {
 				add("a package in the tarball of another one", func(p *plot, e *entry) { p.mark("LCK011", d.bundle(p, e)) })
 				out[len(out)-1].alone = true
+				add("a package in the tarball of one that has no other", func(p *plot, e *entry) { p.mark("LCK003", d.claim(p, e)) })
 			}
 			if d.insert != nil {
 				add("one of your own names, from the default registry", func(p *plot, e *entry) { p.mark("LCK013", d.insert(p, e, fmt.Sprint("@planted/example", p.n))) })
@@ -225,8 +228,9 @@ var npmNew = dialect{
 	},
 	insert: func(p *plot, e *entry, name string) spot { return insertJSON(p, e, "node_modules/"+name, name) },
 	bundle: func(p *plot, e *entry) spot {
+		claimJSON(p, e)
 		unit := indentOf(p.text)
-		p.text.before(e.key, unit+unit+strings.TrimSuffix(e.self, `"`)+`/node_modules/planted": {`, unit+unit+unit+`"version": "1.0.0",`, unit+unit+unit+`"inBundle": true`, unit+unit+"},")
+		p.text.after(e.ver, unit+unit+unit+`"bundleDependencies": ["planted"],`)
 		for _, l := range p.text.lines {
 			if m := lockVersion.FindStringSubmatch(l.text); m != nil {
 				return spot{l, m[1]}
@@ -234,6 +238,14 @@ var npmNew = dialect{
 		}
 		panic("a lock file without a version")
 	},
+	claim: claimJSON,
+}
+
+// claimJSON puts a package that says it is bundled into an entry.
+func claimJSON(p *plot, e *entry) spot {
+	unit := indentOf(p.text)
+	key := strings.TrimSuffix(e.self, `"`) + `/node_modules/planted"`
+	return spot{p.text.before(e.key, unit+unit+key+": {", unit+unit+unit+`"version": "1.0.0",`, unit+unit+unit+`"inBundle": true`, unit+unit+"},")[0], key}
 }
 
 // npmOld is lockfileVersion 1.
