@@ -176,7 +176,7 @@ lock() {
     const packages = {"": root, "node_modules/is-number": {version: "7.0.0", resolved, integrity}}
     const write = (name, value) => fs.writeFileSync(dir + "/" + name, JSON.stringify(value, null, 2) + "\n")
     write("package.json", root)
-    write("package-lock.json", {...root, lockfileVersion: 3, requires: true, packages})
+    write("package-lock.json", {name: root.name, version: root.version, lockfileVersion: 3, requires: true, packages})
   ' "$1" "$2:${npm#*:}/is-number/-/is-number-7.0.0.tgz"
 }
 # checkouts of somebody else, whose ownership git would call dubious
