@@ -42,6 +42,8 @@ type Options struct {
 	More func(rows []Row) (targets []Target, last bool)
 	// Interception judges the chains of public hosts; the zero value asks the bundle of public roots.
 	Interception Interception
+	// Load and Newest ask each target for its Load and its Newest as well, where its Check found it well.
+	Load, Newest bool
 	// Budget of zero is the constant.
 	Budget    time.Duration
 	UserAgent string
@@ -216,6 +218,17 @@ func (m *measurement) ask(ctx context.Context, j job) (Row, egress.Seen) {
 	}
 	row.OK, row.Reason, row.Content, row.ChecksumDB, row.Fault = verdict.OK, verdict.Reason, verdict.Content, verdict.ChecksumDB, verdict.Fault
 	row.Absent = verdict.Absent
+	if row.OK {
+		fetch := m.fetch(client, j.target.Source.URL)
+		if m.Load && j.target.Load != nil {
+			if l, err := j.target.Load(ctx, fetch); err == nil && l.OK && l.Took > 0 {
+				row.Throughput = int64(float64(l.Bytes) / l.Took.Seconds())
+			}
+		}
+		if m.Newest && j.target.Newest != nil {
+			row.Newest, _ = j.target.Newest(ctx, fetch) // zero says that it is not known
+		}
+	}
 	return row, seen
 }
 
@@ -249,18 +262,21 @@ func redirect(request *http.Request, via []*http.Request) error {
 func (m *measurement) fetch(client *http.Client, base string) Fetch {
 	own, _ := url.Parse(base)
 	return func(ctx context.Context, rawurl string, limit int64) (Response, error) {
+		began := time.Now()
 		response, err := get(ctx, client, own, rawurl, http.Header{"User-Agent": {m.UserAgent}})
 		if err != nil {
 			return Response{}, err
 		}
 		defer response.Body.Close()
+		first := time.Since(began)
 		body, err := io.ReadAll(io.LimitReader(response.Body, limit))
 		if err != nil {
 			return Response{}, fmt.Errorf("broke off after %d bytes: %w", len(body), err)
 		}
 		final := *response.Request.URL
 		final.User = nil
-		return Response{Status: response.StatusCode, Header: response.Header, Body: body, URL: final.String()}, nil
+		return Response{Status: response.StatusCode, Header: response.Header, Body: body, URL: final.String(),
+			FirstByte: first, Total: time.Since(began)}, nil
 	}
 }
 

@@ -104,6 +104,11 @@ type Row struct {
 	IPs []string
 	// Fault classifies a failure for the class of the network.
 	Fault Fault
+	// Throughput is in bytes per second, of one file of some hundred kilobytes; 0 where none was loaded.
+	Throughput int64
+	// Newest is when the newest version was made that the source lists of the module or package that sources are compared
+	// by: a replica whose Newest lies behind that of another lags by the difference. Zero where nobody asked.
+	Newest time.Time
 }
 
 // Fault is the kind of a failure.
@@ -133,6 +138,8 @@ type Response struct {
 	Body   []byte
 	// URL is the address that answered, after redirects.
 	URL string
+	// FirstByte is the time from the start of the request to the first byte of the answer, Total the time to its last.
+	FirstByte, Total time.Duration
 }
 
 // Verdict is what a Check concludes from the answers.
@@ -154,4 +161,17 @@ type Check func(ctx context.Context, fetch Fetch) (Verdict, error)
 type Target struct {
 	Source source.Source
 	Check  Check
+	// Load fetches one file of some hundred kilobytes and verifies it; nil where none is known.
+	Load func(ctx context.Context, fetch Fetch) (Loaded, error)
+	// Newest says when the newest version was made that the source lists of the one thing that sources are compared by; nil
+	// where nobody knows how to ask.
+	Newest func(ctx context.Context, fetch Fetch) (time.Time, error)
+}
+
+// Loaded is what a Load brought.
+type Loaded struct {
+	Verdict
+	// Bytes are those of the body, and Took the time from the first to the last of them.
+	Bytes int64
+	Took  time.Duration
 }

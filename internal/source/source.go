@@ -53,6 +53,11 @@ type Source struct {
 	// Operator, Region, Claim and Checked say who runs a mirror, where, who says so, and when that was looked up
 	// (2006-01-02). Empty for sources that are not of the catalogue.
 	Operator, Region, Claim, Checked string
+	// Limits are what is known of its limits ("fetches take up to a minute for a cold version"); empty where nothing is.
+	Limits string
+	// Relay is what the catalogue claims of a module proxy's relay of the checksum database: "yes", "no", or empty where
+	// nobody knows. What counts is the probe.
+	Relay string
 	// Off is why a source of the catalogue is never chosen by itself; empty means it may be.
 	Off string
 	// Public is true for well-known public hosts, whose certificates end in a public root unless somebody intercepts.
