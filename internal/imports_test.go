@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"internal/problem", "internal/source", "internal/egress", "policy"},
 	{"internal/config", "internal/checksumdb", "internal/release"},
 	{"internal/lockfile", "internal/detect"},
-	{"internal/choose"},
+	{"internal/choose", "internal/diagnose"},
 	{"internal/decide"},
 	{"internal/inject"},
 	{"internal/report"},

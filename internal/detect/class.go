@@ -91,11 +91,7 @@ func each(rows []Row) []string {
 	type failure struct{ via, reason string }
 	failed := map[failure]int{} // the index of the sentence
 	for _, r := range rows {
-		where := source.Plain(strings.TrimPrefix(strings.TrimPrefix(source.Redact(r.Source.URL), "https://"), "***@"), 120)
-		by := "directly"
-		if r.Via == ViaProxy {
-			by = "through the proxy"
-		}
+		where, by := place(r), by(r)
 		if r.OK {
 			out = append(out, fmt.Sprintf("%s answers %s in %d ms", where, by, r.FirstByte.Milliseconds()))
 			continue

@@ -67,7 +67,7 @@ func (c *Client) Get(ctx context.Context, rawurl, accept string, limit int64, ta
 }
 
 func (c *Client) explain(err error, began time.Time) error {
-	_, reason := explain(err, c.trace.Seen(), c.job, time.Since(began))
+	_, _, reason := explain(err, c.trace.Seen(), c.job, time.Since(began))
 	return errors.New(masked(reason, c.job.target.Source.URL, c.job.proxy))
 }
 

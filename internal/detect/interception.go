@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 
@@ -83,16 +84,21 @@ func (m *measurement) judge(report *Report) {
 }
 
 func verify(peers []*x509.Certificate, host string, roots *x509.CertPool) error {
+	return verifyAt(peers, host, roots, time.Time{})
+}
+
+// verifyAt is verify at another time than now; the zero time is now, nil roots are the system's.
+func verifyAt(peers []*x509.Certificate, host string, roots *x509.CertPool, at time.Time) error {
 	between := x509.NewCertPool()
 	for _, c := range peers[1:] {
 		between.AddCert(c)
 	}
-	_, err := peers[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: host})
+	_, err := peers[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: host, CurrentTime: at})
 	return err
 }
 
 // explainTLS is explain for certificates and handshakes.
-func explainTLS(err error, seen egress.Seen) (Fault, string, bool) {
+func explainTLS(err error, seen egress.Seen) (Cause, string, bool) {
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	var name x509.HostnameError
@@ -104,18 +110,18 @@ func explainTLS(err error, seen egress.Seen) (Fault, string, bool) {
 	}
 	switch {
 	case errors.As(err, &unknown):
-		return TLSFault, "this machine does not trust its certificate" + issuer, true
+		return UnknownCA, "this machine does not trust its certificate" + issuer, true
 	case errors.As(err, &invalid):
 		if invalid.Reason == x509.Expired {
-			return TLSFault, "its certificate has expired or is not valid yet, or the clock is wrong" + issuer, true
+			return Expired, "its certificate has expired or is not valid yet, or the clock is wrong" + issuer, true
 		}
-		return TLSFault, "its certificate is not valid" + issuer, true
+		return UnknownCA, "its certificate is not valid" + issuer, true
 	case errors.As(err, &name):
-		return TLSFault, "its certificate is for another name" + issuer, true
+		return WrongName, "its certificate is for another name" + issuer, true
 	case errors.As(err, &record):
-		return TLSFault, "it does not speak TLS", true
+		return Handshake, "it does not speak TLS", true
 	case errors.As(err, &alert):
-		return TLSFault, "it refuses the TLS handshake: " + alert.Error(), true
+		return Handshake, "it refuses the TLS handshake: " + alert.Error(), true
 	}
-	return NoFault, "", false
+	return NoCause, "", false
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -44,9 +45,23 @@ type Options struct {
 	Interception Interception
 	// Load and Newest ask each target for its Load and its Newest as well, where its Check found it well.
 	Load, Newest bool
+	// Deep are questions that no job asks.
+	Deep Deep
+	// Machine is what this program may know of the runner.
+	Machine Machine
+	// Interfaces are this machine's addresses; nil asks the system.
+	Interfaces func() ([]net.Addr, error)
 	// Budget of zero is the constant.
 	Budget    time.Duration
 	UserAgent string
+}
+
+// Machine is what a runner tells of itself. The zero value tells nothing.
+type Machine struct {
+	// Lookup finds a variable of the environment.
+	Lookup func(string) (string, bool)
+	// Exists tells whether a path of the machine is there.
+	Exists func(string) bool
 }
 
 // job is one target by one way.
@@ -72,6 +87,7 @@ func Measure(ctx context.Context, o Options) Report {
 	defer stop()
 
 	m := &measurement{Options: o, results: make(chan result)}
+	finish := m.dig(ctx, over)
 	for _, t := range o.Now {
 		m.start(ctx, over, m.inForce(t))
 	}
@@ -105,11 +121,20 @@ func Measure(ctx context.Context, o Options) Report {
 		}
 	}
 	report := Report{Proxies: o.Settings.Proxies(), Rows: m.rows()}
+	finish(&report)
 	m.judge(&report)
 	report.Class, report.Evidence = Classify(report.Rows, report.Proxies)
+	if len(o.Deep.Hosts) > 0 && report.Class != Captive {
+		if m.lastResort(over); m.portal != "" {
+			report.Class, report.Evidence = Captive, append([]string{m.portal}, report.Evidence...)
+		}
+	}
 	if report.Intercepted == Yes {
 		report.Evidence = append(report.Evidence, m.interception)
 	}
+	report.Bundles = m.bundles()
+	report.Evidence = append(report.Evidence, oddNames(report.Names)...)
+	report.Traits = m.traits(&report)
 	report.Duration = time.Since(start)
 	return report
 }
@@ -127,6 +152,8 @@ type measurement struct {
 	pending      int
 	results      chan result
 	interception string
+	// portal says where plain http leads everybody; empty where it does not.
+	portal string
 }
 
 // inForce is the way that the settings give a target.
@@ -191,7 +218,7 @@ func (m *measurement) rows() []Row {
 		if r := m.done[i]; r != nil {
 			rows = append(rows, r.row)
 		} else {
-			rows = append(rows, Row{Source: j.target.Source, Via: j.via, Fault: SilentFault, Reason: "no answer in time"})
+			rows = append(rows, Row{Source: j.target.Source, Via: j.via, Fault: SilentFault, Cause: SourceSilent, Reason: "no answer in time"})
 		}
 	}
 	return rows
@@ -200,26 +227,31 @@ func (m *measurement) rows() []Row {
 func (m *measurement) ask(ctx context.Context, j job) (Row, egress.Seen) {
 	row := Row{Source: j.target.Source, Via: j.via}
 	if j.err != nil {
-		row.Fault, row.Reason = ProxyFault, "the proxy setting "+j.err.Error()
+		row.Fault, row.Cause, row.Reason = ProxyFault, ProxySetting, "the proxy setting "+j.err.Error()
 		return row, egress.Seen{}
+	}
+	if j.proxy != nil {
+		row.Proxy = shownProxy(j.proxy.String())
 	}
 	trace := new(egress.Trace)
 	client, closeIdle := m.Dialer.Client(j.proxy, trace)
 	defer closeIdle()
 	client.CheckRedirect = redirect
 	began := time.Now()
-	verdict, err := j.target.Check(ctx, m.fetch(client, j.target.Source.URL))
+	fetch, date := dated(m.fetch(client, j.target.Source.URL))
+	verdict, err := j.target.Check(ctx, fetch)
 	seen := trace.Seen()
+	row.Skew, row.Dated = date()
+	row.Address, row.Auth = seen.Address, offered(seen.ProxyAuth)
 	row.Name, row.Connect, row.TLS, row.FirstByte, row.IPs = seen.Name, seen.Connect, seen.TLS, seen.FirstByte, seen.IPs
 	if err != nil {
-		row.Fault, row.Reason = explain(err, seen, j, time.Since(began))
+		row.Fault, row.Cause, row.Reason = explain(err, seen, j, time.Since(began))
 		row.Reason = masked(row.Reason, j.target.Source.URL, j.proxy)
 		return row, seen
 	}
 	row.OK, row.Reason, row.Content, row.ChecksumDB, row.Fault = verdict.OK, verdict.Reason, verdict.Content, verdict.ChecksumDB, verdict.Fault
-	row.Absent = verdict.Absent
+	row.Absent, row.Status, row.Cause = verdict.Absent, verdict.Status, verdict.cause()
 	if row.OK {
-		fetch := m.fetch(client, j.target.Source.URL)
 		if m.Load && j.target.Load != nil {
 			if l, err := j.target.Load(ctx, fetch); err == nil && l.OK && l.Took > 0 {
 				row.Throughput = int64(float64(l.Bytes) / l.Took.Seconds())
@@ -230,6 +262,27 @@ func (m *measurement) ask(ctx context.Context, j job) (Row, egress.Seen) {
 		}
 	}
 	return row, seen
+}
+
+// dated is a fetch that looks at the clocks of those who answer; date says how far the last of them is ahead of ours. The
+// header counts whole seconds, so half a one is the best guess at the rest.
+func dated(fetch Fetch) (_ Fetch, date func() (time.Duration, bool)) {
+	var mu sync.Mutex
+	var skew time.Duration
+	known := false
+	return func(ctx context.Context, rawurl string, limit int64) (Response, error) {
+			r, err := fetch(ctx, rawurl, limit)
+			if at, e := http.ParseTime(r.Header.Get("Date")); err == nil && e == nil && r.Header.Get("Age") == "" {
+				mu.Lock()
+				defer mu.Unlock()
+				skew, known = at.Add(time.Second/2).Sub(time.Now().Add(r.FirstByte-r.Total)), true
+			}
+			return r, err
+		}, func() (time.Duration, bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			return skew, known
+		}
 }
 
 // masked is a reason without the secrets of a source and a proxy, which may have put what we sent them into an answer.
@@ -244,16 +297,19 @@ func masked(reason, rawurl string, proxy *url.URL) string {
 	return reason
 }
 
+// errRedirect begins what is wrong with a redirect.
+var errRedirect = errors.New("redirects")
+
 // redirect follows what an honest source does: a few steps, never down to plain http, never to an address that only
 // this machine or its network has.
 func redirect(request *http.Request, via []*http.Request) error {
 	switch ip, err := netip.ParseAddr(request.URL.Hostname()); {
 	case len(via) > maxRedirects:
-		return errors.New("redirects too often")
+		return fmt.Errorf("%w too often", errRedirect)
 	case via[0].URL.Scheme == "https" && request.URL.Scheme != "https":
-		return errors.New("redirects to plain http")
+		return fmt.Errorf("%w to plain http", errRedirect)
 	case err == nil && (ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified()) && request.URL.Hostname() != via[0].URL.Hostname():
-		return errors.New("redirects to an address of this network")
+		return fmt.Errorf("%w to an address of this network", errRedirect)
 	}
 	return nil
 }
@@ -297,61 +353,74 @@ func get(ctx context.Context, client *http.Client, own *url.URL, rawurl string, 
 	return response, err
 }
 
-// explain turns an error into the kind of failure and words.
-func explain(err error, seen egress.Seen, j job, waited time.Duration) (Fault, string) {
+// explain turns an error into the kind of failure, its cause, and words.
+func explain(err error, seen egress.Seen, j job, waited time.Duration) (Fault, Cause, string) {
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, egress.ErrRefusedAddress):
-		return PolicyFault, "its address is not in the allowlist of addresses, so it was not asked"
+		return PolicyFault, AddressRefused, "its address is not in the allowlist of addresses, so it was not asked"
 	case seen.ProxyStatus == http.StatusProxyAuthRequired:
-		return ProxyFault, "the proxy asks for credentials (407)" + schemes(seen.ProxyAuth)
+		words := ""
+		if schemes := offered(seen.ProxyAuth); len(schemes) > 0 {
+			words = ", it offers " + strings.Join(schemes, ", ")
+		}
+		return ProxyFault, ProxyCredentials, "the proxy asks for credentials (407)" + words
+	case seen.ProxyStatus/100 == 5:
+		return ProxyFault, ProxyFails, fmt.Sprintf("the proxy does not reach it (%d)", seen.ProxyStatus)
 	case seen.ProxyStatus != 0 && seen.ProxyStatus/100 != 2:
-		return ProxyFault, fmt.Sprintf("the proxy refuses it (%d)", seen.ProxyStatus)
+		return ProxyFault, ProxyRefuses, fmt.Sprintf("the proxy refuses it (%d)", seen.ProxyStatus)
 	}
-	if fault, reason, ok := explainTLS(err, seen); ok {
-		return fault, reason
+	if cause, reason, ok := explainTLS(err, seen); ok {
+		return TLSFault, cause, reason
 	}
-	whose, fault := "", DialFault
-	if j.proxy != nil && !seen.Connected {
-		whose, fault = "the proxy: ", ProxyFault
+	// by is a failure of the source, or of the proxy where we never came to the source
+	by := func(fault Fault, source, proxy Cause, words string) (Fault, Cause, string) {
+		if j.proxy != nil && !seen.Connected {
+			return ProxyFault, proxy, "the proxy: " + words
+		}
+		return fault, source, words
 	}
 	switch {
 	case errors.As(err, &dns):
-		if whose == "" {
-			fault = NameFault
-		}
 		if dns.IsTimeout || errors.Is(err, context.DeadlineExceeded) {
-			return fault, whose + "the name server does not answer"
+			return by(NameFault, NamesDown, NamesDown, "the name server does not answer")
 		}
-		return fault, whose + "the name has no address"
+		return by(NameFault, NameUnknown, ProxyName, "the name has no address")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fault, whose + "connection refused"
+		return by(DialFault, ConnectRefused, ProxyDead, "connection refused")
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
-		return fault, whose + "no route"
+		return by(DialFault, NoRoute, ProxyDead, "no route")
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return fault, whose + "a local filter forbids the connection"
+		return by(DialFault, ConnectForbidden, ProxyDead, "a local filter forbids the connection")
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		fault := DialFault
 		if seen.Connected {
-			return OtherFault, whose + "the connection was cut"
+			fault = OtherFault
 		}
-		return fault, whose + "the connection was cut"
+		return by(fault, ConnectionCut, ProxyDead, "the connection was cut")
+	case errors.Is(err, errRedirect):
+		return OtherFault, Redirected, source.Plain(source.Redact(err.Error()), 200)
+	case timeout(err) && seen.Connected && j.proxy != nil && seen.ProxyStatus == 0 && strings.HasPrefix(j.target.Source.URL, "https:"):
+		return SilentFault, ProxySilent, fmt.Sprintf("the proxy: connected, then no answer within %s", tenths(waited))
+	case timeout(err) && seen.Connected:
+		return SilentFault, SourceSilent, fmt.Sprintf("connected, then no answer within %s", tenths(waited))
 	case timeout(err) && len(seen.IPs) == 0 && j.proxy == nil:
-		return NameFault, "the name server does not answer"
+		return NameFault, NamesDown, "the name server does not answer"
 	case timeout(err):
-		if seen.Connected {
-			return SilentFault, fmt.Sprintf("connected, then no answer within %s", waited.Round(100*time.Millisecond))
-		}
-		return fault, fmt.Sprintf("%sno connection within %s", whose, waited.Round(100*time.Millisecond))
+		return by(DialFault, ConnectDropped, ProxyDead, fmt.Sprintf("no connection within %s", tenths(waited)))
 	}
-	return OtherFault, source.Plain(source.Redact(err.Error()), 200)
+	return OtherFault, OtherCause, source.Plain(source.Redact(err.Error()), 200)
 }
+
+func tenths(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
 
 func timeout(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || (errors.As(err, &t) && t.Timeout())
 }
 
-func schemes(values []string) string {
+// offered are the known schemes of authentication among the values of a header.
+func offered(values []string) []string {
 	var names []string
 	for _, v := range values {
 		name, _, _ := strings.Cut(v, " ")
@@ -361,8 +430,5 @@ func schemes(values []string) string {
 			}
 		}
 	}
-	if len(names) == 0 {
-		return ""
-	}
-	return ", it offers " + strings.Join(names, ", ")
+	return names
 }

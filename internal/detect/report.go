@@ -68,7 +68,15 @@ type Report struct {
 	Rows         []Row
 	// Evidence names, in sentences, the rows that prove the class.
 	Evidence []string
-	Duration time.Duration
+	// Traits are what else is true of the network and the runner, or is not, or is not known: all that there are, in one
+	// order.
+	Traits []Trait
+	// Names are what the name server answered, ProxyChecks what other proxies let through, Bundles what tools trust; all of
+	// them where somebody asked for it (Deep).
+	Names       []Name
+	ProxyChecks []ProxyCheck
+	Bundles     []Bundle
+	Duration    time.Duration
 }
 
 // Proxy is one effective proxy setting.
@@ -102,8 +110,20 @@ type Row struct {
 	Absent bool
 	// IPs are the addresses the name has, in the order they were dialled; empty behind a proxy.
 	IPs []string
-	// Fault classifies a failure for the class of the network.
+	// Fault classifies a failure for the class of the network, Cause says what exactly failed.
 	Fault Fault
+	Cause Cause
+	// Status is the HTTP status that decided, 0 where none did.
+	Status int
+	// Auth are the schemes that a forward proxy offered with a 407.
+	Auth []string
+	// Proxy is the forward proxy that was asked, masked; empty where none was.
+	Proxy string
+	// Address is the one that the connection went to; empty behind a proxy and without a connection.
+	Address string
+	// Skew is how far the source's clock is ahead of this machine's, as far as its answers say; Dated is true where one did.
+	Skew  time.Duration
+	Dated bool
 	// Throughput is in bytes per second, of one file of some hundred kilobytes; 0 where none was loaded.
 	Throughput int64
 	// Newest is when the newest version was made that the source lists of the module or package that sources are compared
@@ -128,6 +148,41 @@ const (
 	PolicyFault Fault = "policy"  // not asked: an address that policy does not allow
 )
 
+// Cause is what exactly failed, in a word that reports and scripts may go by. The zero value is none.
+type Cause string
+
+// Causes. Those of a proxy come before those of the source behind it.
+const (
+	NoCause          Cause = ""
+	ProxySetting     Cause = "proxy-setting"     // its address cannot be parsed
+	ProxyName        Cause = "proxy-name"        // its name has no address
+	ProxyDead        Cause = "proxy-dead"        // no connection to it
+	ProxySilent      Cause = "proxy-silent"      // it accepts and says nothing
+	ProxyCredentials Cause = "proxy-credentials" // 407
+	ProxyRefuses     Cause = "proxy-refuses"     // another refusal of CONNECT, 403 as a rule
+	ProxyFails       Cause = "proxy-fails"       // 5xx to CONNECT: it reaches nothing either
+	NamesDown        Cause = "dns-down"          // the name server does not answer
+	NameUnknown      Cause = "dns-unknown-name"  // the name has no address
+	NoRoute          Cause = "no-route"
+	ConnectRefused   Cause = "connect-refused"
+	ConnectDropped   Cause = "connect-dropped"   // nobody answers the first packet
+	ConnectForbidden Cause = "connect-forbidden" // a filter of this machine
+	UnknownCA        Cause = "tls-unknown-ca"
+	Expired          Cause = "certificate-expired" // or not valid yet
+	WrongName        Cause = "certificate-name"
+	Handshake        Cause = "tls-handshake"
+	SourceSilent     Cause = "source-silent" // connected, then nothing
+	ConnectionCut    Cause = "connection-cut"
+	SourceRefuses    Cause = "source-refuses" // 401, 403
+	SourceLacks      Cause = "source-lacks"   // 404, 410
+	SourceDown       Cause = "source-down"    // any other status
+	AnotherPage      Cause = "another-page"   // a page that is not what was asked for
+	OtherContent     Cause = "content-rewritten"
+	AddressRefused   Cause = "policy-denied"
+	Redirected       Cause = "redirected" // to where no honest source leads
+	OtherCause       Cause = "other"
+)
+
 // Fetch gets one URL, following redirects, with at most limit bytes of body. It is bound to one source and one way.
 type Fetch func(ctx context.Context, url string, limit int64) (Response, error)
 
@@ -149,8 +204,29 @@ type Verdict struct {
 	Content    Answer
 	ChecksumDB Answer
 	Fault      Fault
+	// Status is the HTTP status that decided, 0 where none did.
+	Status int
 	// Absent is as in Row.
 	Absent bool
+}
+
+// cause is what a verdict that is not OK comes from.
+func (v Verdict) cause() Cause {
+	switch {
+	case v.OK:
+		return NoCause
+	case v.Status == http.StatusNotFound || v.Status == http.StatusGone:
+		return SourceLacks
+	case v.Status == http.StatusUnauthorized || v.Status == http.StatusForbidden:
+		return SourceRefuses
+	case v.Fault == StatusFault:
+		return SourceDown
+	case v.Fault == PageFault:
+		return AnotherPage
+	case v.Content == No:
+		return OtherContent
+	}
+	return OtherCause
 }
 
 // Check asks a source for what proves it and verifies the answers. Where fetch fails it returns the error and the

@@ -48,6 +48,7 @@ type Trace struct {
 	name, connect, tls, firstByte time.Duration
 	named, connected, shaken      bool
 	ips                           []string
+	address                       string
 	peers                         []*x509.Certificate
 	proxyStatus                   int
 	proxyAuth                     []string
@@ -60,6 +61,8 @@ type Seen struct {
 	Name, Connect, TLS, FirstByte time.Duration
 	// IPs are the addresses of the source in the order of dialling; empty behind a proxy.
 	IPs []string
+	// Address is the one of IPs that the first connection went to.
+	Address string
 	// Connected is true when a connection came about.
 	Connected bool
 	// Peers is the chain that the source (or who stands for it) showed, the leaf first.
@@ -74,7 +77,7 @@ type Seen struct {
 func (t *Trace) Seen() Seen {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return Seen{Name: t.name, Connect: t.connect, TLS: t.tls, FirstByte: t.firstByte, IPs: slices.Clone(t.ips),
+	return Seen{Name: t.name, Connect: t.connect, TLS: t.tls, FirstByte: t.firstByte, IPs: slices.Clone(t.ips), Address: t.address,
 		Connected: t.connected, Peers: slices.Clone(t.peers), ProxyStatus: t.proxyStatus, ProxyAuth: slices.Clone(t.proxyAuth)}
 }
 
@@ -266,6 +269,9 @@ func (d *Dialer) dial(ctx context.Context, network, address string, toProxy bool
 	trace.locked(func() {
 		if !trace.connected {
 			trace.connected, trace.connect = true, time.Since(start)
+			if remote, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil && !toProxy {
+				trace.address = remote.Addr().Unmap().String()
+			}
 		}
 	})
 	return conn, nil

@@ -156,7 +156,7 @@ var directTarget = detect.Target{Source: directSource, Check: func(ctx context.C
 	case err != nil:
 		return detect.Verdict{}, err
 	case r.Status != 200:
-		return detect.Verdict{Reason: fmt.Sprintf("answered %d", r.Status), Fault: detect.StatusFault}, nil
+		return detect.Verdict{Reason: fmt.Sprintf("answered %d", r.Status), Fault: detect.StatusFault, Status: r.Status}, nil
 	case !strings.Contains(string(r.Body), "go-import"):
 		return detect.Verdict{Reason: "answered with another page", Content: detect.No, Fault: detect.PageFault}, nil
 	}

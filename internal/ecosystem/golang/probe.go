@@ -101,7 +101,7 @@ func (p prober) judge(r detect.Response) detect.Verdict {
 }
 
 func refused(r detect.Response) detect.Verdict {
-	return detect.Verdict{Fault: detect.StatusFault, Reason: fmt.Sprintf("answered %d", r.Status)}
+	return detect.Verdict{Fault: detect.StatusFault, Status: r.Status, Reason: fmt.Sprintf("answered %d", r.Status)}
 }
 
 // page tells a page for people from a machine's answer.

@@ -99,10 +99,10 @@ func TestTargetModuleProxy(t *testing.T) {
 		"captive portal":         {upstreamtest.CaptivePortal(), proxy.VerifierKey(), page},
 		"JSON":                   {only("/sumdb/", http.NotFoundHandler(), says(`{"error":"x"}`)), proxy.VerifierKey(), page},
 		"tampered":               {only(".mod", says("module github.com/google/uuid\n\nrequire evil.test/x v1.0.0\n"), proxy), proxy.VerifierKey(), tampered},
-		"503":                    {upstreamtest.Status(503), proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.No, Fault: detect.StatusFault, Reason: "answered 503"}},
-		"no such module":         {empty, proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.No, Fault: detect.StatusFault, Reason: "answered 404", Absent: true}},
-		"gone":                   {only(".mod", upstreamtest.Status(410), proxy), proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.Yes, Fault: detect.StatusFault, Reason: "answered 410", Absent: true}},
-		"403":                    {only(".mod", upstreamtest.Status(403), proxy), proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.Yes, Fault: detect.StatusFault, Reason: "answered 403"}},
+		"503":                    {upstreamtest.Status(503), proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.No, Fault: detect.StatusFault, Reason: "answered 503", Status: 503}},
+		"no such module":         {empty, proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.No, Fault: detect.StatusFault, Reason: "answered 404", Absent: true, Status: 404}},
+		"gone":                   {only(".mod", upstreamtest.Status(410), proxy), proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.Yes, Fault: detect.StatusFault, Reason: "answered 410", Absent: true, Status: 410}},
+		"403":                    {only(".mod", upstreamtest.Status(403), proxy), proxy.VerifierKey(), detect.Verdict{ChecksumDB: detect.Yes, Fault: detect.StatusFault, Reason: "answered 403", Status: 403}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -150,8 +150,8 @@ func TestTargetChecksumDB(t *testing.T) {
 		"another key":  {other.SumDB(), proxy.VerifierKey(), bad(detect.OtherFault, "answered without a valid signature of sum.test")},
 		"nonsense":     {says("hello"), proxy.VerifierKey(), bad(detect.OtherFault, "answered with a text that is no record of a checksum database")},
 		"a page":       {upstreamtest.CaptivePortal(), proxy.VerifierKey(), bad(detect.PageFault, "answered with a page that is not the record asked for")},
-		"403":          {upstreamtest.Status(403), proxy.VerifierKey(), detect.Verdict{Fault: detect.StatusFault, Reason: "answered 403"}},
-		"404, genuine": {http.NotFoundHandler(), "sum.golang.org", detect.Verdict{Fault: detect.StatusFault, Reason: "answered 404"}},
+		"403":          {upstreamtest.Status(403), proxy.VerifierKey(), detect.Verdict{Fault: detect.StatusFault, Reason: "answered 403", Status: 403}},
+		"404, genuine": {http.NotFoundHandler(), "sum.golang.org", detect.Verdict{Fault: detect.StatusFault, Reason: "answered 404", Status: 404}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

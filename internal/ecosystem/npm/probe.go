@@ -55,7 +55,7 @@ func target(src source.Source) detect.Target {
 		}
 		switch {
 		case answer.Status != http.StatusOK:
-			return detect.Verdict{Reason: "answered " + strconv.Itoa(answer.Status), Fault: detect.StatusFault}, nil
+			return detect.Verdict{Reason: "answered " + strconv.Itoa(answer.Status), Fault: detect.StatusFault, Status: answer.Status}, nil
 		case json.Unmarshal(body, &m) != nil:
 			return wrong("answered with a page that is no package data"), nil
 		case m.Dist.Integrity == "":

@@ -1,0 +1,135 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/org/goproxy-action/internal/egress"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// Name is what a name server answered for one name.
+type Name struct {
+	Host string
+	// Random is true for a name that nobody has.
+	Random bool
+	// IPs are its addresses, in the order of the answer; empty where there were none.
+	IPs []netip.Addr
+	// Cause is NamesDown or NameUnknown where IPs is empty.
+	Cause Cause
+	Took  time.Duration
+}
+
+// resolve asks for one name.
+func resolve(ctx context.Context, d *egress.Dialer, host string) Name {
+	n := Name{Host: host}
+	began := time.Now()
+	var err error
+	n.IPs, err = d.Addresses(ctx, host)
+	n.Took = time.Since(began)
+	var dns *net.DNSError
+	switch {
+	case err == nil && len(n.IPs) > 0:
+	case errors.As(err, &dns) && dns.IsTimeout, errors.As(err, &dns) && dns.IsTemporary && !dns.IsNotFound, timeout(err):
+		n.IPs, n.Cause = nil, NamesDown
+	default:
+		n.IPs, n.Cause = nil, NameUnknown
+	}
+	return n
+}
+
+// reserved are the ranges that no public host has an address of (RFC 6890, RFC 6598, RFC 5737, RFC 2544, RFC 4193, RFC 3849).
+var reserved = []struct {
+	prefix netip.Prefix
+	what   string
+}{
+	{netip.MustParsePrefix("10.0.0.0/8"), "private"},
+	{netip.MustParsePrefix("172.16.0.0/12"), "private"},
+	{netip.MustParsePrefix("192.168.0.0/16"), "private"},
+	{netip.MustParsePrefix("fc00::/7"), "private"},
+	{netip.MustParsePrefix("100.64.0.0/10"), "of a carrier's network"},
+	{netip.MustParsePrefix("127.0.0.0/8"), "loopback"},
+	{netip.MustParsePrefix("::1/128"), "loopback"},
+	{netip.MustParsePrefix("0.0.0.0/8"), "unspecified"},
+	{netip.MustParsePrefix("::/128"), "unspecified"},
+	{netip.MustParsePrefix("169.254.0.0/16"), "link-local"},
+	{netip.MustParsePrefix("fe80::/10"), "link-local"},
+	{netip.MustParsePrefix("192.0.2.0/24"), "kept for documentation"},
+	{netip.MustParsePrefix("198.51.100.0/24"), "kept for documentation"},
+	{netip.MustParsePrefix("203.0.113.0/24"), "kept for documentation"},
+	{netip.MustParsePrefix("2001:db8::/32"), "kept for documentation"},
+	{netip.MustParsePrefix("198.18.0.0/15"), "kept for benchmarks"},
+}
+
+// Reserved says what kind of address this is that no public host can have; empty for all others.
+func Reserved(ip netip.Addr) string {
+	for _, r := range reserved {
+		if r.prefix.Contains(ip.Unmap()) {
+			return r.what
+		}
+	}
+	return ""
+}
+
+// oddNames says what is odd about the addresses of public hosts: who stands for them answers at reserved addresses, or
+// at one for hosts that have nothing to do with each other.
+func oddNames(names []Name) []string {
+	var out []string
+	kinds := map[string][]string{}
+	hosts := map[netip.Addr][]string{}
+	for _, n := range names {
+		if n.Random || len(n.IPs) == 0 {
+			continue
+		}
+		if what := Reserved(n.IPs[0]); what != "" {
+			kinds[what] = append(kinds[what], n.Host)
+		}
+		hosts[n.IPs[0]] = append(hosts[n.IPs[0]], n.Host)
+	}
+	for _, r := range reserved {
+		if list := kinds[r.what]; list != nil {
+			out = append(out, fmt.Sprintf("%s: the name server gives an address that is %s, as a proxy in between does that nobody has to configure", some(list), r.what))
+			delete(kinds, r.what)
+		}
+	}
+	for _, n := range names { // in the order of the questions
+		if len(n.IPs) == 0 {
+			continue
+		}
+		if list := hosts[n.IPs[0]]; unrelated(list) {
+			out = append(out, fmt.Sprintf("%s have one address, %s, though they have nothing to do with each other", some(list), n.IPs[0]))
+			delete(hosts, n.IPs[0])
+		}
+	}
+	return out
+}
+
+// some names a few of many.
+func some(list []string) string {
+	const few = 3
+	shown := list[:min(len(list), few)]
+	for i := range shown {
+		shown[i] = source.Plain(shown[i], 100)
+	}
+	if rest := len(list) - len(shown); rest > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(shown, ", "), rest)
+	}
+	return strings.Join(shown, ", ")
+}
+
+// unrelated is true for two hosts at least whose last two labels differ.
+func unrelated(hosts []string) bool {
+	return len(hosts) > 1 && slices.ContainsFunc(hosts, func(h string) bool { return domain(h) != domain(hosts[0]) })
+}
+
+// domain is a host's last two labels: good enough to tell strangers from relatives.
+func domain(host string) string {
+	labels := strings.Split(host, ".")
+	return strings.Join(labels[max(0, len(labels)-2):], ".")
+}
