@@ -71,7 +71,7 @@ func Main(ctx context.Context, p Process) (code int) {
 	// As long as it is not known that stdout holds something else than lines for a shell, a shell that evaluates them has
 	// to fail with us: with bad use and a mistyped command, too.
 	m.shellLines = !github.Detect(m.env) && !slices.ContainsFunc(p.Args, func(a string) bool {
-		return slices.Contains([]string{"check", "verify", "detect", "policy", "version", "completion", "help"}, a)
+		return slices.Contains([]string{"check", "verify", "detect", "doctor", "policy", "version", "completion", "help"}, a)
 	})
 	root := m.root()
 	root.SetArgs(p.Args)
@@ -156,7 +156,7 @@ Exit codes: 0 clean, 1 violations of policy, 2 bad use or configuration, 3 the n
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) { m.started = true },
 	}
-	root.AddCommand(m.setup(), m.check(), m.proveLines(), m.detect(), m.restore(), m.policy(), m.version())
+	root.AddCommand(m.setup(), m.check(), m.proveLines(), m.detect(), m.doctor(), m.restore(), m.policy(), m.version())
 	return root
 }
 

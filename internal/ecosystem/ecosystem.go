@@ -79,6 +79,14 @@ type Cached struct {
 	Path, Fault string
 }
 
+// Item is one module or package at a version.
+type Item struct {
+	// Private is why no public source is told its name ("GOPRIVATE=corp.example"); empty where they may be.
+	Private string
+	// Target asks a source for it.
+	Target func(source.Source) detect.Target
+}
+
 // ErrNoTool is what Prove's error wraps when the tool is not installed.
 var ErrNoTool = errors.New("the tool is not installed")
 
@@ -121,6 +129,8 @@ type Ecosystem struct {
 	Notes []string
 	// Target says how a source is verified.
 	Target func(source.Source) detect.Target
+	// Item says how one module or package at a version is asked for; the error is why name or version cannot be one.
+	Item func(name, version string) (Item, error)
 	// Fill adds the facts to a policy's input: as they are (nil), or as they will be after the choice.
 	Fill func(in *decide.Input, after *choose.Choice)
 	// Releases asks the sources what they say of the versions that the checkout pins.

@@ -5,9 +5,11 @@ package front
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/report"
+	"github.com/org/goproxy-action/internal/source"
 )
 
 // Front translates one host's variables, files and limits.
@@ -45,8 +47,36 @@ type Front struct {
 	Workspace string
 	// TempDir is where generated files may go; empty means the system's.
 	TempDir string
+	// Hosts are those that the host's own steps need, so that a network may cut them off: its API, its caches.
+	Hosts []Host
 	// StateDir is where hints for later runs may be kept; empty means nowhere.
 	StateDir string
+}
+
+// Host is one place that a CI system needs.
+type Host struct {
+	// What is its use ("api").
+	What string
+	// URL is its address, without a path and without credentials.
+	URL string
+}
+
+// Named are the hosts that variables name, by what they are for: pairs of What and a variable. What is no http or https
+// address is left out, and so is a host that was named before.
+func Named(lookup func(string) (string, bool), pairs ...string) []Host {
+	var out []Host
+	for i := 0; i < len(pairs); i += 2 {
+		raw, _ := lookup(pairs[i+1])
+		loc, err := source.Locate(raw)
+		if err != nil || loc.Scheme != "https" && loc.Scheme != "http" {
+			continue
+		}
+		u := loc.Scheme + "://" + loc.HostPort()
+		if !slices.ContainsFunc(out, func(h Host) bool { return h.URL == u }) {
+			out = append(out, Host{pairs[i], u})
+		}
+	}
+	return out
 }
 
 // Base is the commit that a change is measured against.

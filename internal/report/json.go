@@ -45,6 +45,7 @@ type jsonNetwork struct {
 	Proxies  []jsonProxy  `json:"proxies"`
 	Sources  []jsonSource `json:"sources"`
 	Evidence []string     `json:"evidence"`
+	jsonTruth
 }
 
 type jsonTLS struct {
@@ -66,6 +67,7 @@ type jsonSource struct {
 	Via        string   `json:"via"`
 	OK         bool     `json:"ok"`
 	Reason     string   `json:"reason"`
+	Cause      string   `json:"cause"`
 	Content    *bool    `json:"content_verified"`
 	ChecksumDB *bool    `json:"checksum_db"`
 	Name       *ms      `json:"name_ms"`
@@ -160,6 +162,12 @@ func JSON(w io.Writer, o Outcome) error {
 			jsonNetwork
 			jsonEnd
 		}{networkJSON(o.Detect), endJSON(o)}
+	case "doctor":
+		document = struct {
+			jsonDiagnosis
+			Detect jsonDetect `json:"detect"`
+			jsonEnd
+		}{diagnosisJSON(o.Diagnosis), detectJSON(o.Detect), endJSON(o)}
 	case "check":
 		document = struct {
 			jsonDecision
@@ -178,10 +186,6 @@ func JSON(w io.Writer, o Outcome) error {
 			jsonEnd
 		}{injectionJSON(o), endJSON(o)}
 	default:
-		detected := jsonDetect{jsonNetwork: networkJSON(o.Detect)}
-		if o.Detect != nil {
-			detected.Duration = ms(o.Detect.Duration)
-		}
 		document = struct {
 			Detect jsonDetect `json:"detect"`
 			Plan   jsonPlan   `json:"plan"`
@@ -189,7 +193,7 @@ func JSON(w io.Writer, o Outcome) error {
 			Log *jsonLog `json:"log"`
 			jsonInjection
 			jsonEnd
-		}{detected, planJSON(o), decisionJSON(o), compared(o), injectionJSON(o), endJSON(o)}
+		}{detectJSON(o.Detect), planJSON(o), decisionJSON(o), compared(o), injectionJSON(o), endJSON(o)}
 	}
 	if o.Decision == nil || o.Command == "detect" || o.Command == "restore" {
 		return writeJSON(w, document, "", nil)
@@ -283,8 +287,16 @@ func visible(document string) string {
 	return b.String()
 }
 
+func detectJSON(r *detect.Report) jsonDetect {
+	out := jsonDetect{jsonNetwork: networkJSON(r)}
+	if r != nil {
+		out.Duration = ms(r.Duration)
+	}
+	return out
+}
+
 func networkJSON(r *detect.Report) jsonNetwork {
-	d := jsonNetwork{Class: class(r), Proxies: []jsonProxy{}, Sources: []jsonSource{}, Evidence: []string{}}
+	d := jsonNetwork{Class: class(r), Proxies: []jsonProxy{}, Sources: []jsonSource{}, Evidence: []string{}, jsonTruth: truthJSON(r)}
 	if r == nil {
 		return d
 	}
@@ -297,15 +309,19 @@ func networkJSON(r *detect.Report) jsonNetwork {
 		d.Proxies = append(d.Proxies, jsonProxy{p.Scheme, redact(p.URL), p.Origin})
 	}
 	for _, row := range r.Rows {
-		d.Sources = append(d.Sources, jsonSource{
-			ID: row.Source.ID, Ecosystem: row.Source.Ecosystem, URL: redact(row.Source.URL), Via: row.Via,
-			OK: row.OK, Reason: redact(row.Reason), Content: row.Content.Bool(), ChecksumDB: row.ChecksumDB.Bool(),
-			Name: step(row.Name), Connect: step(row.Connect), TLS: step(row.TLS), FirstByte: step(row.FirstByte),
-			IPs: append([]string{}, row.IPs...),
-		})
+		d.Sources = append(d.Sources, sourceJSON(row))
 	}
 	d.Evidence = redactAll(r.Evidence)
 	return d
+}
+
+func sourceJSON(row detect.Row) jsonSource {
+	return jsonSource{
+		ID: row.Source.ID, Ecosystem: row.Source.Ecosystem, URL: redact(row.Source.URL), Via: row.Via,
+		OK: row.OK, Reason: redact(row.Reason), Cause: string(row.Cause), Content: row.Content.Bool(), ChecksumDB: row.ChecksumDB.Bool(),
+		Name: step(row.Name), Connect: step(row.Connect), TLS: step(row.TLS), FirstByte: step(row.FirstByte),
+		IPs: append([]string{}, row.IPs...),
+	}
 }
 
 func planJSON(o Outcome) jsonPlan {

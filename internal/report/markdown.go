@@ -38,6 +38,10 @@ func Markdown(o Outcome, limit int) string {
 func title(o Outcome) string {
 	word := "done"
 	switch d := o.Decision; {
+	case o.Diagnosis != nil && o.Diagnosis.Healthy:
+		word = "healthy"
+	case o.Diagnosis != nil:
+		word = "not healthy"
 	case o.Problem != nil && (d == nil || d.Verdict == decide.Allow):
 		word = "not finished"
 	case d != nil && d.Verdict == decide.Allow:
@@ -70,6 +74,10 @@ func markdown(o Outcome, rows int) string {
 	found, known := split(blocks(o.Decision))
 	m.findings("Findings", found)
 	m.findings(prose(o.known()), known)
+	if o.Diagnosis != nil {
+		m.diagnosis(o.Diagnosis)
+		m.list("Seen on the way", o.Diagnosis.Notes)
+	}
 	if r := o.Detect; r != nil {
 		m.WriteString("\n### Network\n\n")
 		m.item(class(r) + " network")

@@ -7,13 +7,14 @@ import (
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/diagnose"
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/lockfile"
 )
 
 // Outcome is all that a run has to tell. Nil parts did not happen.
 type Outcome struct {
-	// Command is setup, check, verify, detect or restore.
+	// Command is setup, check, verify, detect, doctor or restore.
 	Command string
 	// Dir is the checkout as the user named it.
 	Dir string
@@ -24,6 +25,8 @@ type Outcome struct {
 	Detect   *detect.Report
 	Plan     *choose.Plan
 	Decision *decide.Decision
+	// Diagnosis is what doctor found.
+	Diagnosis *diagnose.Diagnosis
 	// Log is what the transparency log said of the lines of go.sum.
 	Log *Log
 	// Base names the commit that findings were compared with; empty where all count.

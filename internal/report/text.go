@@ -42,7 +42,10 @@ type page struct {
 }
 
 func (p *page) outcome(o Outcome) {
-	if r := o.Detect; r != nil {
+	if o.Diagnosis != nil {
+		p.diagnosis(o.Diagnosis)
+		p.section("Seen on the way", o.Diagnosis.Notes)
+	} else if r := o.Detect; r != nil {
 		p.heading("Network: " + plain(class(r)))
 		if !slices.ContainsFunc(r.Evidence, func(e string) bool { return strings.HasPrefix(e, "TLS is intercepted") }) {
 			p.item(intercepted(r))
@@ -59,6 +62,9 @@ func (p *page) outcome(o Outcome) {
 				rows = append(rows, append(cells, relay(row), row.Reason))
 			}
 			p.table(rows, 3)
+		}
+		if o.Command == "detect" {
+			p.truth(r)
 		}
 	}
 	if o.Plan != nil && len(o.Plan.Choices) > 0 {
@@ -105,6 +111,9 @@ func (p *page) outcome(o Outcome) {
 	}
 	if o.Command == "detect" && end == "" {
 		end = network(o)
+	}
+	if o.Diagnosis != nil {
+		end = joined("; ", health(o.Diagnosis), network(o))
 	}
 	p.prose("", "  ", sentence(end, o))
 }

@@ -403,7 +403,7 @@ func troubles(o Outcome) []*problem.Problem {
 
 // denial tells whether a code is that of the decision itself.
 func (o Outcome) denial(c problem.Code) bool {
-	return o.Decision != nil && (c == problem.Violations || c == problem.Security && o.Decision.Verdict == decide.Deny)
+	return o.Diagnosis != nil && c == problem.Unanswered || o.Decision != nil && (c == problem.Violations || c == problem.Security && o.Decision.Verdict == decide.Deny)
 }
 
 // cause is a problem without its next step.
@@ -547,7 +547,7 @@ func verdict(o Outcome) string {
 		return joined("; ", verified(o), judged(d))
 	}
 	if d == nil {
-		if o.Command == "detect" || o.Command == "restore" || o.Problem != nil {
+		if o.Diagnosis != nil || o.Command == "doctor" || o.Command == "detect" || o.Command == "restore" || o.Problem != nil {
 			return ""
 		}
 		return "not decided"

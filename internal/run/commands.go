@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/goproxy-action/internal/config"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/egress"
@@ -89,7 +90,7 @@ func (p Process) Detect(ctx context.Context) (report.Outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	j.config.Probe.V = "all"
+	j.config.Probe.V, j.deep = config.ProbeAll, true
 	seen, _, err := j.look(ctx, engine)
 	o.Detect, o.Notes, o.NotAsked, o.Problem, o.Duration = &seen, j.notes, j.notAsked, err, time.Since(start)
 	return o, err

@@ -35,7 +35,10 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 	l.wish(j.recall())
 
 	options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, Interception: detect.Interception{Public: j.Public},
-		UserAgent: "goproxy-action/" + j.Version, More: l.more}
+		UserAgent: "goproxy-action/" + j.Version, More: l.more, Machine: detect.Machine{Lookup: j.Lookup, Exists: exists}}
+	if j.deep {
+		options.Deep = j.dig(l)
+	}
 	if !l.all {
 		options.Now = l.inForce()
 	}
@@ -168,6 +171,10 @@ func (l *looking) more(rows []detect.Row) (targets []detect.Target, last bool) {
 		targets = l.everything(choose.Plan{})
 		if server := l.gitServer(); server != "" {
 			targets = append(targets, serverTarget(server))
+		}
+		targets = append(targets, l.extra...)
+		if l.deep {
+			targets = append(targets, l.ciTargets()...)
 		}
 		return targets, true
 	}

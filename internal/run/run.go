@@ -80,6 +80,13 @@ type job struct {
 	waivers  decide.Waivers
 	proxies  detect.Settings
 	systems  []*ecosystem.Ecosystem
+	// every are all that there are, whether or not they are looked at.
+	every []*ecosystem.Ecosystem
+	// deep asks what no job asks, and extra are targets beside the sources.
+	deep  bool
+	extra []detect.Target
+	// conflicts are odd settings of this machine.
+	conflicts []string
 	// others give facts and no sources.
 	others []*ecosystem.Ecosystem
 	// said is what sources say of versions.
@@ -403,6 +410,7 @@ func (j *job) read(all bool) error {
 		}
 		found = append(found, e)
 	}
+	j.every = slices.Clone(found)
 	if j.config.Tools.V != nil || all || j.Only != "" {
 		j.systems = found
 	} else {

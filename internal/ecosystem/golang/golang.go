@@ -127,7 +127,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 		Name: source.Go, Present: v.present(), Installed: v.tool != "", Files: v.files, Modules: v.modules,
 		Catalogue: v.catalogue, SumDB: v.databases(), Notes: v.notes,
 		Effective: map[string]string{"GOPROXY": shown(v.set.get("GOPROXY").value), "GOSUMDB": shown(v.set.get("GOSUMDB").value)},
-		Target:    v.target, Fill: v.fill, Releases: v.releases, Hosts: Hosts, Changes: v.changes, Log: v.log(),
+		Target:    v.target, Item: v.item, Fill: v.fill, Releases: v.releases, Hosts: Hosts, Changes: v.changes, Log: v.log(),
 	}
 	if v.tool != "" {
 		e.Prove = v.prove

@@ -179,25 +179,34 @@ func (p prober) openTree(msg []byte) (tlog.Tree, error) {
 // verifyRecord compares a record with what is compiled in. The zip's hash is compared for the genuine log alone: another
 // one may hold a zip of its own.
 func (p prober) verifyRecord(msg []byte) error {
-	id, text, rest, err := tlog.ParseRecord(msg)
-	if err != nil {
-		return errors.New("answered with a text that is no record of a checksum database")
-	}
-	tree, err := p.openTree(rest)
+	text, err := p.open(msg)
 	if err != nil {
 		return err
-	}
-	if id < 0 || id >= tree.N {
-		return errors.New("answered with a record that its signed tree does not hold")
 	}
 	want := []string{fmt.Sprintf("%s %s/go.mod %s\n", p.path, p.version, p.modHash)}
 	if p.db.key == defaultKey {
 		want = append(want, fmt.Sprintf("%s %s %s\n", p.path, p.version, p.zipHash))
 	}
 	for _, line := range want {
-		if !strings.Contains("\n"+string(text), "\n"+line) {
+		if !strings.Contains("\n"+text, "\n"+line) {
 			return fmt.Errorf("answered with other hashes for %s than are known", p.known)
 		}
 	}
 	return nil
+}
+
+// open is the text of a record under a valid signature.
+func (p prober) open(msg []byte) (string, error) {
+	id, text, rest, err := tlog.ParseRecord(msg)
+	if err != nil {
+		return "", errors.New("answered with a text that is no record of a checksum database")
+	}
+	tree, err := p.openTree(rest)
+	if err != nil {
+		return "", err
+	}
+	if id < 0 || id >= tree.N {
+		return "", errors.New("answered with a record that its signed tree does not hold")
+	}
+	return string(text), nil
 }

@@ -114,7 +114,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 		Name: source.NPM, Installed: r.exe != "", Files: append(files, s.files...), Notes: s.notes,
 		Trusted: []string{"registry.yarnpkg.com"}, // yarn's own name for npm's registry, which it writes into lock files
 		InForce: r.inForce, Frozen: r.frozen(), Guarded: guarded(r.groups, len(files) > 0),
-		Target: target, Fill: r.fill, Releases: r.releases, Changes: r.changes, Prove: r.prove,
+		Target: target, Item: r.item, Fill: r.fill, Releases: r.releases, Changes: r.changes, Prove: r.prove,
 		Hosts: func(co *lockfile.Checkout) (map[string]bool, error) { return hosts(co, own), nil },
 	}
 	e.Notes = append(e.Notes, facts.notes...)

@@ -82,6 +82,8 @@ func New(m ecosystem.Machine, stdout, stderr io.Writer, httpClient *http.Client,
 		TempDir:  absolute(h.getenv("RUNNER_TEMP")),
 		// a directory that is an input is named by the workflow, but a change may turn it into a link
 		Workspace: absolute(h.getenv("GITHUB_WORKSPACE")),
+		Hosts: front.Named(m.Lookup, "server", "GITHUB_SERVER_URL", "api", "GITHUB_API_URL", "artifacts and cache", "ACTIONS_RESULTS_URL",
+			"cache", "ACTIONS_CACHE_URL", "runtime", "ACTIONS_RUNTIME_URL", "tokens", "ACTIONS_ID_TOKEN_REQUEST_URL"),
 	}
 	if dir := absolute(h.getenv("RUNNER_TOOL_CACHE")); dir != "" {
 		f.StateDir = filepath.Join(dir, "goproxy-action")

@@ -44,6 +44,7 @@ func New(m ecosystem.Machine, shell *front.Front) *front.Front {
 	f.Name, f.Event, f.Workspace = "gitlab", j.get("CI_PIPELINE_SOURCE"), j.dir
 	f.Untrusted, f.Base, f.BaseHere = j.base()
 	f.TempDir = j.tempDir()
+	f.Hosts = front.Named(m.Lookup, "server", "CI_SERVER_URL", "api", "CI_API_V4_URL")
 	if j.planted(f.StateDir) { // a cache of GitLab's has to lie in the checkout
 		f.StateDir = ""
 	}

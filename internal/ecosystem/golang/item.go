@@ -1,0 +1,134 @@
+package golang
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+
+	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/ecosystem"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// item is a module at a version, which a source is asked for as the go command asks: what it says of the version, its
+// go.mod, the beginning of its zip, and the checksum database's record of it where the source relays one.
+func (v *view) item(path, version string) (ecosystem.Item, error) {
+	if err := module.CheckPath(path); err != nil {
+		return ecosystem.Item{}, fmt.Errorf("%s is no path of a module", source.Plain(path, 100))
+	}
+	escaped, err := module.EscapePath(path)
+	if err != nil {
+		return ecosystem.Item{}, fmt.Errorf("%s is no path of a module", source.Plain(path, 100))
+	}
+	at, err := module.EscapeVersion(version)
+	if err != nil || module.CanonicalVersion(version) != strings.TrimSuffix(version, "+incompatible") && module.CanonicalVersion(version) != version {
+		return ecosystem.Item{}, fmt.Errorf("%s is no version of a module; it is written v1.2.3", source.Plain(version, 60))
+	}
+	var it ecosystem.Item
+	for _, name := range []string{"GONOPROXY", "GOPRIVATE"} {
+		if value := v.set.get(name).value; value != "" {
+			if module.MatchPrefixPatterns(value, path) {
+				it.Private = name + "=" + source.Plain(value, 200)
+			}
+			break // GONOPROXY stands in the place of GOPRIVATE
+		}
+	}
+	db := parseSumDB(v.set.get("GOSUMDB").value, v.m.SumDBKeys)
+	private := module.MatchPrefixPatterns(cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value), path)
+	it.Target = func(s source.Source) detect.Target {
+		q := asked{prober: prober{known: known{path: path, version: version}, base: trimBase(s.URL), db: db}, escaped: escaped + "/@v/" + at, logged: db.sound() && !private}
+		s.Role = "item"
+		return detect.Target{Source: s, Check: q.check}
+	}
+	return it, nil
+}
+
+// asked is one module at a version at one source.
+type asked struct {
+	prober
+	// escaped is the path of its files without their extension.
+	escaped string
+	// logged is true where the checksum database may be asked about it.
+	logged bool
+}
+
+func (q asked) check(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {
+	files := map[string]detect.Response{}
+	for _, ext := range []string{".info", ".mod", ".zip"} {
+		limit := int64(maxModFile)
+		if ext == ".zip" {
+			limit = 4 // its first bytes say that it is one
+		}
+		r, err := fetch(ctx, q.base+"/"+q.escaped+ext, limit)
+		if err != nil {
+			return detect.Verdict{}, fmt.Errorf("%s: %w", ext, err)
+		}
+		if r.Status != 200 {
+			verdict := refused(r)
+			verdict.Absent = r.Status == 404 || r.Status == 410
+			verdict.Reason = ext + " " + verdict.Reason
+			if say := firstLine(r); say != "" {
+				verdict.Reason += ": " + say
+			}
+			return verdict, nil
+		}
+		files[ext] = r
+	}
+	wrong := func(fault detect.Fault, format string, args ...any) (detect.Verdict, error) {
+		return detect.Verdict{Content: detect.No, Fault: fault, Status: 200, Reason: fmt.Sprintf(format, args...)}, nil
+	}
+	var info struct{ Version string }
+	if json.Unmarshal(files[".info"].Body, &info) != nil || info.Version == "" {
+		return wrong(detect.PageFault, "answered with a page that is not the version's description")
+	}
+	if info.Version != q.version {
+		return wrong(detect.OtherFault, "describes the version %s in the place of %s", source.Plain(info.Version, 60), q.version)
+	}
+	if f, err := modfile.ParseLax("go.mod", files[".mod"].Body, nil); err != nil || f.Module == nil && len(f.Syntax.Stmt) > 0 {
+		return wrong(detect.PageFault, "answered with a page that is no go.mod")
+	}
+	if !strings.HasPrefix(string(files[".zip"].Body), "PK") {
+		return wrong(detect.PageFault, "answered with a page that is no zip")
+	}
+	verdict := detect.Verdict{OK: true, Content: detect.NotKnown, Status: 200}
+	if !q.logged {
+		return verdict, nil
+	}
+	r, err := fetch(ctx, q.base+"/sumdb/"+q.db.name+"/lookup/"+strings.TrimSuffix(q.escaped[:strings.Index(q.escaped, "/@v/")], "/")+"@"+q.escaped[strings.Index(q.escaped, "/@v/")+4:], maxAnswer)
+	if err != nil || r.Status != 200 {
+		return verdict, nil // the log's own host is asked then; its state is told by itself
+	}
+	verdict.ChecksumDB = detect.Yes
+	if err := q.compare(r.Body, files[".mod"].Body); err != nil {
+		return wrong(detect.OtherFault, "%v", err)
+	}
+	verdict.Content = detect.Yes
+	return verdict, nil
+}
+
+// compare holds a go.mod against the log's record of it.
+func (q asked) compare(record, mod []byte) error {
+	text, err := q.open(record)
+	if err != nil {
+		return err
+	}
+	if want := fmt.Sprintf("%s %s/go.mod %s\n", q.path, q.version, modSum(mod)); !strings.Contains("\n"+text, "\n"+want) {
+		return errors.New("served another go.mod than the checksum database has")
+	}
+	return nil
+}
+
+// firstLine is what a source says with a refusal: module proxies say why in plain text.
+func firstLine(r detect.Response) string {
+	if page(r) {
+		return ""
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(r.Body)), "\n")
+	return source.Plain(source.Redact(line), 200)
+}

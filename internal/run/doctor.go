@@ -1,0 +1,351 @@
+package run
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/config"
+	"github.com/org/goproxy-action/internal/decide"
+	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/diagnose"
+	"github.com/org/goproxy-action/internal/ecosystem"
+	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/report"
+	"github.com/org/goproxy-action/internal/source"
+)
+
+// Doctor walks the chain of what the job needs, or of the one thing that is named: an address, a Go module or an npm
+// package at a version. It fails with problem.Unanswered where a link is broken.
+func (p Process) Doctor(ctx context.Context, thing string) (report.Outcome, error) {
+	start := time.Now()
+	j, err := p.open(ctx, Ask{Scope: ScopeAll}, true)
+	if err != nil {
+		return report.Outcome{Command: "doctor", Problem: err, Duration: time.Since(start)}, err
+	}
+	defer j.checkout.Close()
+	o := j.outcome("doctor", start)
+	err = j.doctor(ctx, thing, &o)
+	o.Notes, o.NotAsked, o.Problem, o.Duration = j.notes, j.notAsked, err, time.Since(start)
+	return o, err
+}
+
+func (j *job) doctor(ctx context.Context, thing string, o *report.Outcome) error {
+	subject, err := j.wanted(thing)
+	if err != nil {
+		return err
+	}
+	engine, err := j.engine()
+	if err != nil {
+		return err
+	}
+	j.config.Probe.V, j.deep = config.ProbeAll, true
+	broken := j.proxies.Broken
+	j.proxies.Broken = nil // the rows tell
+	j.extra = subject.targets
+	seen, plan, err := j.look(ctx, engine)
+	if err != nil {
+		return err
+	}
+	o.Detect = &seen
+	in, err := j.input(nil, &seen)
+	if err != nil {
+		return err
+	}
+	findings, err := engine.Eval(ctx, in)
+	if err != nil {
+		return err
+	}
+	facts := diagnose.Facts{Network: seen, Alternatives: j.alternatives(seen.Rows), Conflicts: j.conflicts}
+	if subject.name != "" {
+		facts.Subjects = j.thingSubjects(subject, seen)
+	} else {
+		facts.Subjects = j.subjects(seen, plan, findings)
+	}
+	if broken != nil {
+		for i := range facts.Subjects {
+			facts.Subjects[i].Broken, facts.Subjects[i].BrokenFix = cause(broken)
+		}
+	}
+	d := diagnose.Examine(facts)
+	o.Diagnosis = &d
+	if !d.Healthy {
+		return problem.New(problem.Unanswered, "", "", "not healthy: %s", d.Causes[0].Why)
+	}
+	return nil
+}
+
+// cause is an error of the settings in words, and what to do.
+func cause(err error) (why, fix string) {
+	why = err.Error()
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		why, fix = p.Op+" "+p.Err.Error(), p.Hint
+	}
+	return why, fix
+}
+
+// wanted is what the user named: nothing, an address, or a module or package at a version.
+type wanted struct {
+	name    string
+	tool    string
+	targets []detect.Target
+	item    *ecosystem.Item
+}
+
+func (j *job) wanted(thing string) (wanted, error) {
+	if thing == "" {
+		return wanted{}, nil
+	}
+	if strings.Contains(thing, "://") {
+		loc, err := source.Locate(thing)
+		if err != nil || loc.Scheme != "https" && loc.Scheme != "http" {
+			return wanted{}, problem.New(problem.Usage, "argument", "write https://host/path", "%q is no http or https address", source.Plain(source.Redact(thing), 100))
+		}
+		for _, secret := range source.Secrets(thing) {
+			j.mask(secret)
+		}
+		s := source.Source{ID: loc.HostPort(), Role: "address", URL: thing, Origin: source.User}
+		return wanted{name: source.Plain(source.Redact(thing), 200), targets: []detect.Target{{Source: s, Check: anyPage(thing)}}}, nil
+	}
+	at := strings.LastIndexByte(thing, '@')
+	if at <= 0 || at == len(thing)-1 {
+		return wanted{}, problem.New(problem.Usage, "argument", "write https://host/path, github.com/owner/module@v1.2.3 or package@1.2.3",
+			"%q is neither an address nor a module or package at a version", source.Plain(thing, 100))
+	}
+	name, version := thing[:at], thing[at+1:]
+	tool := source.NPM
+	if first, _, _ := strings.Cut(name, "/"); strings.Contains(first, ".") && !strings.HasPrefix(name, "@") {
+		tool = source.Go
+	}
+	w := wanted{name: source.Plain(thing, 200), tool: tool}
+	for _, e := range j.every {
+		if e.Name != tool || e.Item == nil {
+			continue
+		}
+		item, err := e.Item(name, version)
+		if err != nil {
+			return wanted{}, problem.New(problem.Usage, "argument", "check name and version", "%w", err)
+		}
+		w.item = &item
+		if item.Private != "" {
+			return w, nil
+		}
+		for _, s := range e.InForce {
+			w.targets = append(w.targets, item.Target(s))
+		}
+	}
+	if w.item == nil {
+		return wanted{}, problem.New(problem.Usage, "argument", "leave tools out of the settings, or add "+tool, "%s is not looked at here", tool)
+	}
+	return w, nil
+}
+
+// anyPage asks for an address as it is: any answer that is no refusal will do.
+func anyPage(rawurl string) detect.Check {
+	return func(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {
+		r, err := fetch(ctx, rawurl, 64<<10)
+		switch {
+		case err != nil:
+			return detect.Verdict{}, err
+		case r.Status >= 400:
+			return detect.Verdict{Fault: detect.StatusFault, Status: r.Status, Reason: fmt.Sprintf("answered %d", r.Status)}, nil
+		}
+		return detect.Verdict{OK: true, Status: r.Status}, nil
+	}
+}
+
+// subjects are the sources in force as the tool walks them: up to the first that answers.
+func (j *job) subjects(seen detect.Report, plan choose.Plan, findings []decide.Finding) []diagnose.Subject {
+	var out []diagnose.Subject
+	for i, e := range j.systems {
+		c := plan.Choices[i]
+		list := e.InForce
+		if len(list) == 0 && e.Direct {
+			list = []source.Source{directSource}
+		}
+		if len(list) == 0 {
+			out = append(out, diagnose.Subject{Name: e.Name, Tool: e.Name, Setting: setting(e), Unasked: "no source is in force: " + c.Why})
+			continue
+		}
+		for _, s := range list {
+			sub := j.subject(e, s, seen)
+			sub.Denied, sub.DeniedFix = denied(findings, s)
+			out = append(out, sub)
+			if sub.Row != nil && (sub.Row.OK || !sub.Row.Absent) {
+				break // the tool does not go on, or has no need to
+			}
+		}
+		if last := &out[len(out)-1]; e.SumDBWanted {
+			last.Log = diagnose.LogState{Wanted: true, Reached: c.SumDBReached, How: logSaid(e, seen.Rows, c)}
+		}
+	}
+	for _, r := range seen.Rows {
+		if r.Source.Role == roleCI && r.Via == j.way(r.Source) {
+			out = append(out, diagnose.Subject{Name: "ci: " + r.Source.ID, Source: r.Source, Row: &r, Other: other(seen.Rows, r), Setting: "named by the CI system"})
+		}
+	}
+	return out
+}
+
+func (j *job) subject(e *ecosystem.Ecosystem, s source.Source, seen detect.Report) diagnose.Subject {
+	name := s.ID
+	if name == "" {
+		name = source.Plain(source.Redact(s.URL), 100)
+	}
+	sub := diagnose.Subject{Name: e.Name + ": " + name, Tool: e.Name, Source: s, Setting: setting(e), Unasked: "it was not asked"}
+	for _, r := range seen.Rows {
+		if r.Source.URL == s.URL && r.Via == j.way(s) && r.Source.Role == s.Role {
+			sub.Row = &r
+			sub.Other = other(seen.Rows, r)
+			break
+		}
+	}
+	return sub
+}
+
+// other is the row of the same source by the other way.
+func other(rows []detect.Row, r detect.Row) *detect.Row {
+	for _, o := range rows {
+		if o.Source.URL == r.Source.URL && o.Via != r.Via {
+			return &o
+		}
+	}
+	return nil
+}
+
+// thingSubjects are those of what the user named.
+func (j *job) thingSubjects(w wanted, seen detect.Report) []diagnose.Subject {
+	var out []diagnose.Subject
+	if w.item != nil && w.item.Private != "" {
+		return []diagnose.Subject{{Name: w.name, Tool: w.tool, Setting: w.item.Private, Unasked: "it is private, so no public source is told its name"}}
+	}
+	for _, t := range w.targets {
+		sub := diagnose.Subject{Name: w.name, Tool: w.tool, Source: t.Source, Setting: "as named"}
+		if w.item != nil {
+			sub.Name, sub.Item = fmt.Sprintf("%s at %s", w.name, t.Source.ID), w.name
+			for _, e := range j.every {
+				if e.Name == w.tool {
+					sub.Setting = setting(e)
+				}
+			}
+		}
+		for _, r := range seen.Rows {
+			if r.Source.Role == t.Source.Role && r.Source.URL == t.Source.URL && r.Via == j.way(t.Source) {
+				sub.Row, sub.Other = &r, other(seen.Rows, r)
+				break
+			}
+		}
+		out = append(out, sub)
+		if sub.Row != nil && sub.Row.OK {
+			break
+		}
+	}
+	return out
+}
+
+// setting says in words where a tool's source is named.
+func setting(e *ecosystem.Ecosystem) string {
+	var parts []string
+	for _, name := range []string{"GOPROXY", "GOSUMDB", "registry"} {
+		if v := e.Effective[name]; v != "" {
+			parts = append(parts, name+"="+source.Plain(v, 200))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// denied is what an active error of the policies says of a source.
+func denied(findings []decide.Finding, s source.Source) (why, fix string) {
+	loc, err := source.Locate(s.URL)
+	for _, f := range findings {
+		if f.Severity == decide.Error && f.Status == decide.Active && strings.HasPrefix(f.ID, "SRC") && err == nil && strings.Contains(f.Subject+" "+f.Message, loc.Host) {
+			return f.ID + ": " + f.Message, f.Fix
+		}
+	}
+	return "", ""
+}
+
+// logSaid says by whom the checksum database is reached, or why it is not.
+func logSaid(e *ecosystem.Ecosystem, rows []detect.Row, c choose.Choice) string {
+	for _, s := range e.InForce {
+		if slices.ContainsFunc(rows, func(r detect.Row) bool { return r.OK && r.Source.URL == s.URL && r.ChecksumDB == detect.Yes }) && e.SumDBFixed == "" {
+			return "relayed by " + s.ID
+		}
+	}
+	for _, r := range rows {
+		if r.Source.Role == source.ChecksumDB && len(e.SumDB) > 0 && r.Source.URL == e.SumDB[0].URL {
+			if r.OK {
+				return r.Source.ID + " answers"
+			}
+			return r.Source.ID + ": " + r.Reason
+		}
+	}
+	return c.Why
+}
+
+// alternatives are what answers with verified content and is not in force.
+func (j *job) alternatives(rows []detect.Row) map[string][]string {
+	out := map[string][]string{}
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b detect.Row) int { return int(a.FirstByte - b.FirstByte) })
+	for _, r := range sorted {
+		if r.OK && r.Content == detect.Yes && r.Source.Off == "" && (r.Source.Role == source.ModuleProxy || r.Source.Role == source.Registry) && r.Via == j.way(r.Source) {
+			out[r.Source.Ecosystem] = append(out[r.Source.Ecosystem], fmt.Sprintf("%s (%d ms)", r.Source.ID, r.FirstByte.Milliseconds()))
+		}
+	}
+	return out
+}
+
+// roleCI is a host that the CI system itself needs.
+const roleCI = "ci"
+
+// ciTargets are the CI system's own hosts: that they answer at all is enough.
+func (j *job) ciTargets() []detect.Target {
+	var out []detect.Target
+	for _, h := range j.Front.Hosts {
+		s := source.Source{ID: h.What, Ecosystem: "ci", Role: roleCI, URL: h.URL, Origin: source.Runner}
+		out = append(out, detect.Target{Source: s, Check: func(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {
+			r, err := fetch(ctx, h.URL, 4<<10)
+			return detect.Verdict{OK: err == nil, Status: r.Status}, err
+		}})
+	}
+	return out
+}
+
+// dig is what is asked beside what a job would ask: only of names that policy allows.
+func (j *job) dig(l *looking) detect.Deep {
+	var deep detect.Deep
+	for _, e := range l.systems {
+		for _, s := range slices.Concat(e.InForce, e.Catalogue, e.SumDB) {
+			if loc, err := source.Locate(s.URL); err == nil && s.Public && s.Off == "" && l.allowed[s.URL] && !slices.Contains(deep.Hosts, loc.Host) {
+				deep.Hosts = append(deep.Hosts, loc.Host)
+			}
+		}
+		if len(e.InForce) > 0 && l.allowed[e.InForce[0].URL] {
+			deep.Needed = append(deep.Needed, e.Target(e.InForce[0]))
+		}
+	}
+	if len(deep.Hosts) > 0 {
+		deep.Random = randomName()
+	}
+	return deep
+}
+
+// randomName is one that nobody has: 26 random letters and digits below .com, where a registry says so for all of them.
+func randomName() string {
+	var b [13]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return "x" + hex.EncodeToString(b[:]) + ".com"
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
