@@ -23,7 +23,7 @@ type CA struct {
 	key *ecdsa.PrivateKey
 }
 
-// NewCA makes an authority that is valid for a day.
+// NewCA makes an authority that is valid from a month ago for a day more.
 func NewCA(tb testing.TB) *CA {
 	tb.Helper()
 	ca := &CA{tb: tb}
@@ -34,7 +34,7 @@ func NewCA(tb testing.TB) *CA {
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 	}
-	cert, err := ca.issue(template, time.Now().Add(-time.Hour), 25*time.Hour)
+	cert, err := ca.issue(template, time.Now().AddDate(0, -1, 0), 32*24*time.Hour)
 	if err != nil {
 		tb.Fatal(err)
 	}
