@@ -52,7 +52,8 @@ func (w *walker) explain() *Cause {
 		w.credentials(c)
 	case detect.UnknownCA:
 		if public || w.f.Network.Intercepted == detect.Yes {
-			return w.intercepted(c, "")
+			c = w.intercepted(c, "")
+			break
 		}
 		w.set(c, advice{"no authority that this machine trusts has signed the certificate of {host}", "install the certificate of the authority that signs it: into the system's store, or name a bundle that holds it in SSL_CERT_FILE", "", RunnerAdmin})
 	case detect.Expired:

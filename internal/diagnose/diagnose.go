@@ -254,6 +254,9 @@ func (w *walker) walk() *Cause {
 		return nil
 	}
 	broken := at(r.Cause)
+	if broken == "" && !r.OK { // nobody said what: it is not well all the same
+		broken = Content
+	}
 	past := func(name string) bool { return broken == "" || slices.Index(links, broken) > slices.Index(links, name) }
 	fail := func(name string) *Cause {
 		w.step(name, Failed, w.tried(name), r.Reason, took(*r, name))
