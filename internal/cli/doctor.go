@@ -23,7 +23,8 @@ Exit codes: 0 healthy, 2 bad use, 3 not healthy.`,
   goproxy-action doctor left-pad@1.3.0
   goproxy-action doctor --bundle support.tar.gz`}
 	flags(cmd, "probe", "mode", "verify")
-	var bundle string
+	var bundle, dir string
+	cmd.Flags().StringVar(&dir, "directory", ".", "the checkout to look at")
 	cmd.Flags().StringVar(&bundle, "bundle", "", "write what was found into a .tar.gz file for whoever can help, without secrets")
 	m.reports(cmd, func(ctx context.Context, p run.Process, _ string) (report.Outcome, error) {
 		thing := ""
@@ -33,7 +34,7 @@ Exit codes: 0 healthy, 2 bad use, 3 not healthy.`,
 		flag := p.Flags
 		p.Flags = func(name string) (string, bool) { // the argument is no directory
 			if name == "directory" {
-				return "", false
+				return dir, cmd.Flags().Changed(name)
 			}
 			return flag(name)
 		}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/diagnose"
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
@@ -59,7 +61,9 @@ func asked(ids ...string) []decide.Rule {
 // situations are outcomes named after what a runner may find; each is rendered in each format.
 func situations() map[string]Outcome {
 	return map[string]Outcome{
-		"verifyForked": forked(),
+		"verifyForked":  forked(),
+		"doctorHostile": diagnosed(),
+		"detectDeep":    {Command: "detect", Dir: ".", Duration: 900 * msec, Detect: deepReport()},
 		"allDirect": {
 			Command: "setup", Dir: ".", Duration: 212 * msec,
 			Detect: &detect.Report{Class: detect.Direct, Intercepted: detect.No, Duration: 44 * msec,
@@ -208,6 +212,35 @@ func forked() Outcome {
 			Vendored:  []LogProblem{{Position: at("vendor/modules.txt", 2, 3), Module: "b.test/y", Version: "v1.0.0"}},
 			CachePath: "/cache/sum.test+00000001.log", CacheKey: "sum.test+00000001.log-4"},
 	}
+}
+
+// deepReport has all that detect tells when a person asks, some of it by strangers.
+func deepReport() *detect.Report {
+	row := okRow(goOfficial, detect.ViaProxy, detect.Yes)
+	return &detect.Report{Class: detect.Restricted, Intercepted: detect.Yes, Issuer: "CN=Evil\x1b[31m ::error::", SPKI: "AAAA=", Duration: 800 * msec,
+		Rows:     []detect.Row{row, {Source: withLogin, Via: detect.ViaDirect, Fault: detect.DialFault, Cause: detect.ConnectDropped, Reason: "no connection within 2.5 s"}},
+		Evidence: []string{"official answers"},
+		Traits: []detect.Trait{{Name: detect.TLSIntercepted, Answer: detect.Yes, Evidence: []string{"the certificate is issued by \"CN=Evil ##[error]\""}},
+			{Name: detect.CaptivePortal, Answer: detect.No, Evidence: []string{"what was asked for came"}}, {Name: detect.ClockWrong}},
+		Names: []detect.Name{{Host: "modules.official.test", IPs: []netip.Addr{netip.MustParseAddr("10.1.2.3")}, Took: 3 * msec}, {Host: "xabc.com", Random: true, Cause: detect.NameUnknown, Took: msec},
+			{Host: "silent.test", Cause: detect.NamesDown}},
+		ProxyChecks: []detect.ProxyCheck{{URL: "http://***@proxy.test:3128", Origins: []string{"~/.gitconfig:2"}, Rows: []detect.Row{{Source: goOfficial, Via: detect.ViaProxy, Cause: detect.ProxyRefuses, Reason: "the proxy refuses it (403)"}}}},
+		Bundles: []detect.Bundle{{Tool: "go", Trusts: detect.Yes}, {Tool: "npm", Own: true, Adds: true, Path: "/etc/corp.pem", Origin: "NODE_EXTRA_CA_CERTS", Broken: "does not exist", Trusts: detect.No},
+			{Tool: "git", Path: "/etc/ssl/x.pem", Origin: "~/.gitconfig:4", Certificates: 140}, {Tool: "pip", Own: true}}}
+}
+
+// diagnosed is a doctor's outcome over a network that tries to deceive its reader.
+func diagnosed() Outcome {
+	steps := []diagnose.Step{{Name: diagnose.Settings, Status: diagnose.OK, Tried: "GOPROXY=https://ci:hunter2@mirror.corp.test/go", Saw: "no proxy is set"},
+		{Name: diagnose.Name, Status: diagnose.OK, Tried: "the address of mirror.corp.test", Saw: "192.0.2.1", Took: 2 * msec},
+		{Name: diagnose.Connect, Status: diagnose.Failed, Tried: "a connection", Saw: "::error::no connection\x1b[2J within 2.5 s", Took: 2500 * msec},
+		{Name: diagnose.Policy, Status: diagnose.Skipped, Saw: "it needs connect"}}
+	return Outcome{Command: "doctor", Dir: ".", Duration: 2600 * msec, Detect: deepReport(), Problem: problem.New(problem.Unanswered, "", "", "not healthy: x"),
+		Notes: []string{"support.tar.gz holds the report"},
+		Diagnosis: &diagnose.Diagnosis{Chains: []diagnose.Chain{{Subject: "go: mirror.corp.test", Steps: steps}, {Subject: "npm: official", OK: true, Steps: steps[:2]}},
+			Causes: []diagnose.Cause{{ID: "connect-dropped", Subjects: []string{"go: mirror.corp.test"}, Why: "packets to mirror.corp.test vanish: a firewall drops them", Who: diagnose.NetworkTeam,
+				Evidence: []string{"https://ci:hunter2@mirror.corp.test directly: ##[error]no connection"}, Fix: "have the firewall let it through", Command: `eval "$(goproxy-action setup)"`}},
+			Notes: []string{"HTTPS_PROXY and https_proxy differ"}}}
 }
 
 // poisoned is a lock file with 42 entries without integrity, among others.
