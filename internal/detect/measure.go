@@ -86,6 +86,7 @@ func Measure(ctx context.Context, o Options) Report {
 	ctx, stop := context.WithTimeout(ctx, o.Budget-o.Budget/20)
 	defer stop()
 
+	o.Dialer = once(ctx, o.Dialer)
 	m := &measurement{Options: o, results: make(chan result)}
 	finish := m.dig(ctx, over)
 	for _, t := range o.Now {
