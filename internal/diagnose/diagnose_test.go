@@ -2,6 +2,8 @@ package diagnose_test
 
 import (
 	"net/netip"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -224,6 +226,28 @@ func TestNothing(t *testing.T) {
 		d := diagnose.Examine(diagnose.Facts{Subjects: []diagnose.Subject{s}})
 		if len(d.Chains[0].Steps) != 10 || s.Row != nil && d.Healthy {
 			t.Errorf("%+v", d)
+		}
+	}
+}
+
+// The page that explains the causes has all of them.
+func TestDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/network.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("../detect/report.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	causes := regexp.MustCompile(`(?m)^\t\w+ +Cause = "([a-z-]+)"`).FindAllSubmatch(source, -1)
+	if len(causes) < 20 {
+		t.Fatalf("found %d causes", len(causes))
+	}
+	for _, c := range causes {
+		if id := string(c[1]); id != string(detect.AnotherPage) && !regexp.MustCompile(`(?m)^\|[a-z -]*\b`+id+`\b`).Match(page) {
+			t.Errorf("docs/network.md lacks %s", id)
 		}
 	}
 }
