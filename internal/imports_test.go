@@ -17,7 +17,8 @@ const module = "github.com/org/goproxy-action/"
 // layers are the floors of the house: a package imports packages of lower floors only. The ground imports nobody.
 var layers = [][]string{
 	{"internal/problem", "internal/source", "internal/egress", "policy"},
-	{"internal/config", "internal/checksumdb", "internal/release"},
+	{"internal/toolfile"},
+	{"internal/config", "internal/checksumdb", "internal/machine", "internal/release"},
 	{"internal/lockfile", "internal/detect"},
 	{"internal/choose", "internal/diagnose"},
 	{"internal/decide"},
@@ -38,7 +39,7 @@ var alone = map[string][]string{
 	"github.com/sethvargo/go-githubactions": {"internal/front/github"},
 	"github.com/google/go-github":           {"internal/front/github"},
 	"github.com/goccy/go-yaml":              {"internal/config"},
-	"go.yaml.in/yaml":                       {"internal/decide", "internal/ecosystem/npm", "internal/ecosystem/workflow"},
+	"go.yaml.in/yaml":                       {"internal/decide", "internal/ecosystem/workflow", "internal/toolfile"},
 	"github.com/spf13/cobra":                {"internal/cli"},
 	"golang.org/x/mod/modfile":              {"internal/ecosystem/golang"},
 	"golang.org/x/crypto/x509roots":         {"internal/detect"},

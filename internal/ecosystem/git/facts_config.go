@@ -17,6 +17,7 @@ import (
 	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/source"
+	"github.com/org/goproxy-action/internal/toolfile"
 )
 
 const (
@@ -497,7 +498,7 @@ func (c *configuration) environment() {
 	}
 	const parameters = "GIT_CONFIG_PARAMETERS"
 	text, _ := c.m.Lookup(parameters)
-	for i, pair := range unquoteWords(text) {
+	for i, pair := range toolfile.GitParameters(text) {
 		if i >= maxConfig {
 			break
 		}
@@ -517,29 +518,4 @@ func (c *configuration) variable(key, value string, bare bool, from string) {
 		v.key = v.section + "." + v.sub + "." + v.name
 	}
 	c.take(setting{variable: v, holder: holder{from: from}}, 0)
-}
-
-// unquoteWords are the words of GIT_CONFIG_PARAMETERS: 'key=value' of an older git, 'key'='value' of a newer one, with a
-// quote written as '\”.
-func unquoteWords(text string) []string {
-	var out []string
-	for text = strings.TrimSpace(text); text != ""; text = strings.TrimLeft(text, " ") {
-		var b strings.Builder
-		for text != "" && text[0] != ' ' {
-			switch c := text[0]; c {
-			case '\'':
-				quoted, rest, _ := strings.Cut(text[1:], "'")
-				b.WriteString(quoted)
-				text = rest
-			case '\\':
-				b.WriteString(text[1:min(2, len(text))])
-				text = text[min(2, len(text)):]
-			default:
-				b.WriteByte(c)
-				text = text[1:]
-			}
-		}
-		out = append(out, b.String())
-	}
-	return out
 }

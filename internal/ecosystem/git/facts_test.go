@@ -17,6 +17,7 @@ import (
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
+	"github.com/org/goproxy-action/internal/toolfile"
 	"github.com/org/goproxy-action/policy"
 )
 
@@ -616,7 +617,7 @@ func FuzzCommand(f *testing.F) {
 		}
 		program(command)
 		glob(pattern, true).MatchString(command)
-		unquoteWords(parameters)
+		toolfile.GitParameters(parameters)
 		prefix(command)
 	})
 }

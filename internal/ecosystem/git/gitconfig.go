@@ -3,20 +3,15 @@ package git
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
+	"github.com/org/goproxy-action/internal/toolfile"
 )
 
-const (
-	// maxConfigFile bounds one file in git's configuration format. Chromium's .gitmodules has 40 KB.
-	maxConfigFile = 4 << 20
-	// maxVariables bounds what one file may set.
-	maxVariables = 100_000
-)
+// maxConfigFile bounds one file in git's configuration format. Chromium's .gitmodules has 40 KB.
+const maxConfigFile = 4 << 20
 
 // variable is one setting of a file in git's configuration format.
 type variable struct {
@@ -34,260 +29,21 @@ type variable struct {
 }
 
 // on reads a switch as git does; ok is false for what is none, with which git ends.
-func (v variable) on() (on, ok bool) {
-	if v.bare {
-		return true, true
-	}
-	switch strings.ToLower(v.value) {
-	case "true", "yes", "on":
-		return true, true
-	case "", "false", "no", "off":
-		return false, true
-	}
-	number := strings.TrimRight(strings.ToLower(v.value), "kmg")
-	n, err := strconv.ParseInt(number, 0, 64)
-	return n != 0, err == nil && len(v.value)-len(number) <= 1
-}
-
-// configParser reads git's configuration format as git 2.51 does (config.c): bytes, no encoding, two kinds of comments,
-// several things on one line.
-type configParser struct {
-	data []byte
-	// next is the byte to be read, line and start the number and the first byte of its line.
-	next, line, start int
-	ended             bool
-}
+func (v variable) on() (on, ok bool) { return toolfile.Variable{Value: v.value, Bare: v.bare}.On() }
 
 // parseConfig reads a file. The error is a *problem.Problem of code Usage, and quotes nothing of it.
 func parseConfig(file lockfile.File) ([]variable, error) {
-	p := &configParser{data: file.Data, line: 1}
-	out, err := p.parse()
-	if err != nil {
-		place := fmt.Sprintf("%s:%d:%d", source.Plain(file.Path, 200), p.line, max(p.next-p.start, 1))
-		return nil, problem.New(problem.Usage, place, "write it as git config does, or see what git config --list --file says", "%w", err)
+	found, err := toolfile.Git(file.Data)
+	if f, ok := errors.AsType[*toolfile.Fault](err); ok {
+		return nil, problem.New(problem.Usage, fmt.Sprintf("%s:%d:%d", source.Plain(file.Path, 200), f.At.Line, f.At.Column),
+			"write it as git config does, or see what git config --list --file says", "%s", f.Text)
 	}
-	for i := range out {
-		out[i].at.File, out[i].header.File = file.Path, file.Path
+	place := func(at toolfile.Place) lockfile.Position {
+		return lockfile.Position{File: file.Path, Line: at.Line, Column: at.Column}
+	}
+	out := make([]variable, 0, len(found))
+	for _, v := range found {
+		out = append(out, variable{v.Key, v.Section, v.Sub, v.Name, v.Value, v.Bare, place(v.At), place(v.Header)})
 	}
 	return out, nil
-}
-
-// read is the next byte. A carriage return before a line end is part of that, and the end of the file is a line end.
-func (p *configParser) read() byte {
-	if p.next < len(p.data) && p.data[p.next] == '\r' && p.next+1 < len(p.data) && p.data[p.next+1] == '\n' {
-		p.next++
-	}
-	if p.next >= len(p.data) {
-		p.ended = true
-		return '\n'
-	}
-	c := p.data[p.next]
-	p.next++
-	return c
-}
-
-// newline is called after a line end that was taken.
-func (p *configParser) newline() { p.line, p.start = p.line+1, p.next }
-
-// place is that of the byte that was read last.
-func (p *configParser) place() lockfile.Position {
-	return lockfile.Position{Line: p.line, Column: p.next - p.start}
-}
-
-func (p *configParser) parse() ([]variable, error) {
-	const mark = "\xef\xbb\xbf"
-	if strings.HasPrefix(string(p.data[:min(len(p.data), len(mark))]), mark) {
-		p.next = len(mark)
-	}
-	var (
-		out    []variable
-		head   string // the section's name with its subsection
-		header lockfile.Position
-	)
-	for comment := false; ; {
-		c := p.read()
-		switch {
-		case c == '\n':
-			if p.ended {
-				return out, nil
-			}
-			p.newline()
-			comment = false
-		case comment || white(c):
-		case c == '#' || c == ';':
-			comment = true
-		case c == '[':
-			header = p.place()
-			name, at, err := p.section()
-			if err != nil {
-				return nil, err
-			}
-			if head = name; at.Line > 0 {
-				header = at
-			}
-		case letter(c):
-			v := variable{header: header, at: p.place()}
-			name, err := p.variable(&v, c)
-			if err != nil {
-				return nil, err
-			}
-			if v.named(head, name); len(out) >= maxVariables {
-				return nil, fmt.Errorf("is where the file comes to set more than %d variables", maxVariables)
-			}
-			out = append(out, v)
-		default:
-			return nil, errors.New("is neither a section, nor a variable, nor a comment")
-		}
-	}
-}
-
-// named sets the names. What a C string ends at ends them here, too.
-func (v *variable) named(head, name string) {
-	head, _, cut := strings.Cut(head, "\x00")
-	if v.section, v.sub, _ = strings.Cut(head, "."); cut {
-		v.key = head
-		return
-	}
-	if v.name, v.key = name, name; head != "" {
-		v.key = head + "." + name
-	}
-}
-
-// section reads what stands behind a bracket. at is the place of the subsection, where there is one.
-func (p *configParser) section() (name string, at lockfile.Position, err error) {
-	const unclosed = "begins a section that is not closed on its line"
-	var b strings.Builder
-	for {
-		c := p.read()
-		switch {
-		case p.ended:
-			return "", at, errors.New(unclosed)
-		case c == ']' && b.Len() > 0:
-			return b.String(), at, nil
-		case white(c) || c == '\n':
-			for white(c) {
-				c = p.read()
-			}
-			if c != '"' {
-				return "", at, errors.New("is in a section's name, where a subsection in double quotes is expected")
-			}
-			b.WriteByte('.')
-			for first := true; ; first = false {
-				if c = p.read(); first {
-					at = p.place()
-				}
-				if c == '\\' {
-					c = p.read()
-				} else if c == '"' {
-					break
-				}
-				if c == '\n' {
-					return "", at, errors.New(unclosed)
-				}
-				b.WriteByte(c)
-			}
-			if p.read() != ']' {
-				return "", at, errors.New("is behind a subsection, where only ] may be")
-			}
-			return b.String(), at, nil
-		case !letter(c) && !digit(c) && c != '-' && c != '.':
-			return "", at, errors.New("may not be in the name of a section")
-		}
-		b.WriteByte(lower(c))
-	}
-}
-
-// variable reads a name that begins with first, and the value behind it.
-func (p *configParser) variable(v *variable, first byte) (name string, err error) {
-	var b strings.Builder
-	c := first
-	for ; letter(c) || digit(c) || c == '-'; c = p.read() {
-		b.WriteByte(lower(c))
-	}
-	for c == ' ' || c == '\t' {
-		c = p.read()
-	}
-	if c == '\n' {
-		if v.bare = true; !p.ended {
-			p.newline()
-		}
-		return b.String(), nil
-	}
-	if c != '=' {
-		return "", errors.New("is behind a variable's name, where = is expected")
-	}
-	v.value, err = p.value(&v.at)
-	return b.String(), err
-}
-
-// value reads up to the line end. at becomes the place of its first byte.
-func (p *configParser) value(at *lockfile.Position) (string, error) {
-	var b strings.Builder
-	quoted, comment, begun := false, false, false
-	kept := 0 // the length without white space at the end
-	for {
-		c := p.read()
-		if c == '\n' {
-			if quoted {
-				return "", errors.New("ends a line within a value in quotes")
-			}
-			if !p.ended {
-				p.newline()
-			}
-			text, _, _ := strings.Cut(b.String()[:kept], "\x00")
-			return text, nil
-		}
-		switch {
-		case comment:
-			continue
-		case white(c) && !quoted:
-			if kept > 0 {
-				b.WriteByte(c)
-			}
-			continue
-		case !quoted && (c == ';' || c == '#'):
-			comment = true
-			continue
-		}
-		if !begun {
-			*at, begun = p.place(), true
-		}
-		switch c {
-		case '"':
-			quoted = !quoted
-		case '\\':
-			switch c = p.read(); c {
-			case '\n':
-				if !p.ended {
-					p.newline()
-				}
-			case 't':
-				b.WriteByte('\t')
-			case 'b':
-				b.WriteByte('\b')
-			case 'n':
-				b.WriteByte('\n')
-			case '\\', '"':
-				b.WriteByte(c)
-			default:
-				return "", errors.New(`is behind a backslash; allowed are t, b, n, ", \ and the line end`)
-			}
-		default:
-			b.WriteByte(c)
-		}
-		kept = b.Len()
-	}
-}
-
-func white(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
-
-func letter(c byte) bool { return 'a' <= lower(c) && lower(c) <= 'z' }
-
-func digit(c byte) bool { return '0' <= c && c <= '9' }
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }

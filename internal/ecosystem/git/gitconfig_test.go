@@ -12,6 +12,7 @@ import (
 
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/toolfile"
 )
 
 // configs are files that git reads, and some that it refuses.
@@ -141,9 +142,9 @@ func TestParseConfigPlaces(t *testing.T) {
 			t.Errorf("%q: %v, want it at %s", text, err, want)
 		}
 	}
-	many := []byte("[a]\n" + strings.Repeat("b\n", maxVariables+1))
+	many := []byte("[a]\n" + strings.Repeat("b\n", toolfile.MaxVariables+1))
 	if _, err := parseConfig(lockfile.File{Path: "f", Data: many}); err == nil || !strings.Contains(err.Error(), "more than 100000 variables") {
-		t.Errorf("%d variables: %v", maxVariables+1, err)
+		t.Errorf("%d variables: %v", toolfile.MaxVariables+1, err)
 	}
 }
 

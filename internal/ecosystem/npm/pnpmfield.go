@@ -7,6 +7,7 @@ import (
 
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/source"
+	"github.com/org/goproxy-action/internal/toolfile"
 )
 
 // pnpmField are the settings that pnpm 10 takes from the field "pnpm" of the root's package.json, as far as they concern
@@ -69,7 +70,7 @@ func (s *scanner) leaves(out *[]leaf, below []field) bool {
 		n := 0
 		ok = s.array(func() bool {
 			n++
-			return s.leaves(out, deeper(index(n-1)))
+			return s.leaves(out, deeper(toolfile.Index(n-1)))
 		})
 	default:
 		l, start := leaf{path: below, at: at}, s.i
@@ -79,8 +80,8 @@ func (s *scanner) leaves(out *[]leaf, below []field) bool {
 			ok = s.skip()
 			l.text = s.text[start:s.i]
 		}
-		if *out = append(*out, l); len(*out) > maxLeaves {
-			return s.fail("holds more than %d settings", maxLeaves)
+		if *out = append(*out, l); len(*out) > toolfile.MaxLeaves {
+			return s.fail("holds more than %d settings", toolfile.MaxLeaves)
 		}
 		return ok
 	}

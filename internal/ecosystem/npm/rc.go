@@ -1,15 +1,14 @@
 package npm
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
+	"github.com/org/goproxy-action/internal/toolfile"
 )
 
 // maxRC bounds an .npmrc. One with a dozen certificates in it has some 30 KB.
@@ -32,147 +31,21 @@ type line struct {
 	at lockfile.Position
 }
 
-// parseRC reads an .npmrc as npm's ini package does (ini 5, decode). Lines of a section have no meaning to npm and are
-// left out. Nothing is ever malformed to that package; refused is only what was not saved as UTF-8 text, because npm
-// then reads none of it and says nothing. The error is a *problem.Problem of code Usage.
+// parseRC reads an .npmrc and hides the values of credentials. The error is a *problem.Problem of code Usage.
 func parseRC(file lockfile.File) ([]line, error) {
-	text := strings.TrimPrefix(string(file.Data), "\ufeff")
-	if i := strings.IndexByte(text, 0); i >= 0 || bytes.HasPrefix(file.Data, []byte{0xff, 0xfe}) || bytes.HasPrefix(file.Data, []byte{0xfe, 0xff}) {
-		n := 1 + strings.Count(text[:max(i, 0)], "\n")
-		return nil, problem.New(problem.Usage, fmt.Sprintf("%s:%d:1", source.Plain(file.Path, 200), n),
-			"save it as UTF-8 without NUL bytes", "is no UTF-8 text, so that npm reads no setting of it")
+	found, err := toolfile.RC(file.Data)
+	if f, ok := errors.AsType[*toolfile.Fault](err); ok {
+		return nil, problem.New(problem.Usage, fmt.Sprintf("%s:%d:%d", source.Plain(file.Path, 200), f.At.Line, f.At.Column),
+			"save it as UTF-8 without NUL bytes", "%s", f.Text)
 	}
-	lines := make([]line, 0, strings.Count(text, "\n")+1)
-	section := false
-	for number := 1; text != ""; number++ {
-		var row string
-		row, text, _ = strings.Cut(text, "\n")
-		for column := 0; row != ""; {
-			// to npm, a lone carriage return ends a line too
-			one, rest, _ := strings.Cut(row, "\r")
-			if l, kind := parseLine(one); kind == sectionLine {
-				section = true
-			} else if kind == pairLine && !section {
-				l.at = lockfile.Position{File: file.Path, Line: number, Column: column + l.at.Column}
-				lines = append(lines, l)
-			}
-			column += len(one) + 1
-			row = rest
+	lines := make([]line, 0, len(found))
+	for _, l := range found {
+		if credential(l.Key) {
+			l.Value = hidden
 		}
+		lines = append(lines, line{l.Key, l.Value, l.List, l.Clear, lockfile.Position{File: file.Path, Line: l.At.Line, Column: l.At.Column}})
 	}
 	return lines, nil
-}
-
-type lineKind int
-
-const (
-	emptyLine lineKind = iota
-	sectionLine
-	pairLine
-)
-
-func parseLine(text string) (line, lineKind) {
-	body := trimJS(text)
-	if body == "" || body[0] == ';' || body[0] == '#' {
-		return line{}, emptyLine
-	}
-	if text[0] == '[' { // only in the first column, as npm's expression wants it
-		if end := strings.IndexByte(text, ']'); end > 0 && trimJS(text[end+1:]) == "" {
-			return line{}, sectionLine
-		}
-	}
-	key, value, has := strings.Cut(text, "=")
-	if key == "" {
-		return line{}, emptyLine
-	}
-	l := line{key: unquote(key), value: "true"}
-	l.at.Column = len(text) - len(strings.TrimLeft(text, " \t")) + 1
-	if has {
-		l.value = unquote(value)
-		if trimmed := strings.TrimLeft(value, " \t"); trimmed != "" {
-			l.at.Column = len(text) - len(trimmed) + 1
-		}
-	}
-	if bare, ok := strings.CutSuffix(l.key, "[]"); ok && bare != "" {
-		l.key, l.list = bare, true
-	}
-	l.clear = has && l.value != "" && !strings.Contains(l.value, "${")
-	if credential(l.key) {
-		l.value = hidden
-	}
-	return l, pairLine
-}
-
-// unquote is the "unsafe" of npm's ini package: quotes off, comment off, escapes of ; # and \ undone.
-func unquote(s string) string {
-	s = trimJS(s)
-	if n := len(s); n > 0 && (s[0] == '"' && s[n-1] == '"' || s[0] == '\'' && s[n-1] == '\'') {
-		if s[0] == '\'' {
-			s = s[1:max(n-1, 1)]
-		}
-		var v any
-		if json.Unmarshal([]byte(s), &v) != nil || v == nil {
-			return s
-		}
-		switch v.(type) {
-		case string, []any, map[string]any:
-			var b strings.Builder
-			writeText(&b, v)
-			return b.String()
-		}
-		return trimJS(s) // a number or a switch
-	}
-	i := strings.IndexAny(s, `;#\`)
-	if i < 0 {
-		return s
-	}
-	var b strings.Builder
-	b.WriteString(s[:i])
-	for ; i < len(s); i++ {
-		switch c := s[i]; c {
-		case ';', '#':
-			return trimJS(b.String())
-		case '\\':
-			if i+1 < len(s) && strings.IndexByte(`\;#`, s[i+1]) >= 0 {
-				i++
-				b.WriteByte(s[i])
-			} else {
-				b.WriteByte(c)
-				if i+1 < len(s) {
-					i++
-					b.WriteByte(s[i])
-				}
-			}
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return trimJS(b.String())
-}
-
-// trimJS takes off what JavaScript takes for a space: U+FEFF is one, and U+0085 is none.
-func trimJS(s string) string {
-	return strings.TrimFunc(s, func(r rune) bool { return r == '\ufeff' || r != '\u0085' && unicode.IsSpace(r) })
-}
-
-// writeText is what JavaScript makes of a value that is used as a name: '["registry"]' is the name registry.
-func writeText(b *strings.Builder, v any) {
-	switch v := v.(type) {
-	case nil:
-	case string:
-		b.WriteString(v)
-	case []any:
-		for i, e := range v {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			writeText(b, e)
-		}
-	case map[string]any:
-		b.WriteString("[object Object]")
-	default: // a number or a switch
-		fmt.Fprint(b, v)
-	}
 }
 
 // credential tells keys whose values are kept nowhere.
@@ -187,44 +60,4 @@ func credential(key string) bool {
 		}
 	}
 	return false
-}
-
-// expand replaces ${NAME} and ${NAME?} as npm does; a name that is not set stays, with ? it vanishes. A backslash
-// keeps the dollar.
-func expand(s string, lookup func(string) (string, bool)) string {
-	if !strings.Contains(s, "${") {
-		return s
-	}
-	var b strings.Builder
-	for s != "" {
-		start := strings.Index(s, "${")
-		if start < 0 {
-			break
-		}
-		name, rest, closed := strings.Cut(s[start+2:], "}")
-		if !closed {
-			break
-		}
-		if inner := strings.LastIndex(name, "${"); inner >= 0 { // the innermost counts
-			b.WriteString(s[:start+2+inner])
-			s = s[start+2+inner:]
-			continue
-		}
-		before := s[:start]
-		slashes := len(before) - len(strings.TrimRight(before, `\`))
-		b.WriteString(before[:len(before)-slashes])
-		plain, optional := strings.CutSuffix(name, "?")
-		value, set := lookup(plain)
-		switch {
-		case slashes%2 == 1:
-			b.WriteString(before[len(before)-slashes/2:] + "${" + name + "}")
-		case plain == "" || strings.ContainsAny(plain, "$?{") || !set && !optional:
-			b.WriteString(before[len(before)-slashes/2:] + "${" + name + "}")
-		default:
-			b.WriteString(before[len(before)-slashes/2:] + value)
-		}
-		s = rest
-	}
-	b.WriteString(s)
-	return b.String()
 }

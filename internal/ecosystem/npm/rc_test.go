@@ -10,6 +10,7 @@ import (
 
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
+	"github.com/org/goproxy-action/internal/toolfile"
 )
 
 func TestParseRC(t *testing.T) {
@@ -94,7 +95,7 @@ func TestExpand(t *testing.T) {
 		"${}":             "${}",
 		"${NONE} and ${A": "${NONE} and ${A",
 	} {
-		if got := expand(text, lookup); got != want {
+		if got := toolfile.ExpandRC(text, lookup); got != want {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
@@ -117,7 +118,7 @@ func FuzzParseRC(f *testing.F) {
 			if credential(l.key) && l.value != hidden {
 				t.Fatalf("%+v is shown", l)
 			}
-			if got := expand(l.value, func(string) (string, bool) { return "", true }); len(got) > len(l.value) {
+			if got := toolfile.ExpandRC(l.value, func(string) (string, bool) { return "", true }); len(got) > len(l.value) {
 				t.Fatalf("%q grew to %q", l.value, got)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
+	"github.com/org/goproxy-action/internal/toolfile"
 )
 
 const rcName = ".npmrc"
@@ -268,8 +269,8 @@ func (s *settings) environment() []value {
 // machineValue expands variables as npm does.
 func (s *settings) machineValue(v value) value {
 	v.origin = source.Runner
-	v.name = expand(v.name, s.m.Lookup)
-	if v.text = expand(trimJS(v.text), s.m.Lookup); strings.Contains(v.text, "${") {
+	v.name = toolfile.ExpandRC(v.name, s.m.Lookup)
+	if v.text = toolfile.ExpandRC(toolfile.TrimJS(v.text), s.m.Lookup); strings.Contains(v.text, "${") {
 		v.broken = "holds a variable that is not set"
 	}
 	return v
@@ -321,7 +322,7 @@ func (s *settings) programs(values []value) []value {
 func checkoutValues(lines []line) []value {
 	out := make([]value, 0, len(lines))
 	for _, l := range lines {
-		v := value{name: l.key, text: trimJS(l.value), origin: source.Checkout, from: l.at.File, at: l.at}
+		v := value{name: l.key, text: toolfile.TrimJS(l.value), origin: source.Checkout, from: l.at.File, at: l.at}
 		if l.list {
 			v.from = listMark
 		}
@@ -352,7 +353,7 @@ func checkoutValues(lines []line) []value {
 // bareName is what a name with variables may mean: without them where that is a known one, else the one that matters
 // most.
 func bareName(name string) string {
-	bare := expand(name, func(string) (string, bool) { return "", true })
+	bare := toolfile.ExpandRC(name, func(string) (string, bool) { return "", true })
 	if slices.Contains(relevant, bare) || isScope(bare) {
 		return bare
 	}

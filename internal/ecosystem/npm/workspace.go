@@ -9,6 +9,7 @@ import (
 
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/source"
+	"github.com/org/goproxy-action/internal/toolfile"
 )
 
 // workspaceLeaves are all texts of a pnpm-workspace.yaml.
@@ -105,7 +106,7 @@ func (s *settings) include(file lockfile.File, rest []field, l leaf) (value, boo
 	v := value{tool: "pnpm", name: "include", text: from.text, kind: aboutFile, at: from.at}
 	if !strings.HasPrefix(from.text, ".") {
 		v.text, v.kind, v.fault = from.text, aboutCaution, "lets a package set what pnpm does"
-		return v, !isIndex(from.text) && (l.empty || len(rest) == 1 || rest[1].text == index(0))
+		return v, !isIndex(from.text) && (l.empty || len(rest) == 1 || rest[1].text == toolfile.Index(0))
 	}
 	name := path.Join(dirOf(file), from.text)
 	switch {

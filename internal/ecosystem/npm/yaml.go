@@ -10,6 +10,7 @@ import (
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
+	"github.com/org/goproxy-action/internal/toolfile"
 )
 
 // yaml walks the part of YAML that pnpm's writer uses, line by line, and keeps positions: mappings and lists in block
@@ -42,7 +43,7 @@ func newYAML(file lockfile.File, text, manager string) *yaml {
 	y := &yaml{text: text, file: file, manager: manager, line: 1, parent: -1}
 	odd, name := strings.IndexByte(text, '\t'), "a tab"
 	if odd < 0 {
-		odd, name = loneReturn(text), "a carriage return that ends no line"
+		odd, name = toolfile.LoneReturn(text), "a carriage return that ends no line"
 	}
 	if odd >= 0 {
 		y.line, y.bol, y.i = 1+strings.Count(text[:odd], "\n"), strings.LastIndexByte(text[:odd], '\n')+1, odd
@@ -52,18 +53,6 @@ func newYAML(file lockfile.File, text, manager string) *yaml {
 	y.enter(0)
 	y.significant()
 	return y
-}
-
-func loneReturn(text string) int {
-	for from := 0; ; {
-		n := strings.IndexByte(text[from:], '\r')
-		if n < 0 {
-			return -1
-		}
-		if from += n + 1; from == len(text) || text[from] != '\n' {
-			return from - 1
-		}
-	}
 }
 
 func (y *yaml) at() lockfile.Position { return y.position(y.i) }

@@ -1,38 +1,34 @@
-package npm
+package toolfile
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/org/goproxy-action/internal/lockfile"
-	"github.com/org/goproxy-action/internal/source"
 )
 
 // toml reads TOML 1.0 as far as positions and texts go: what is neither a string, an array nor a table is one word. What
 // bun 1.4 refuses may pass (a key that stands twice; then both are judged); what it takes is read as it reads it.
 type toml struct {
-	file    lockfile.File
 	text    string
 	i       int
 	line    int
 	bol     int
-	leaves  []leaf
+	leaves  []Leaf
 	nesting int
 	// tables counts the elements of arrays of tables by their name.
 	tables map[string]int
 	err    error
 }
 
-// tomlLeaves reads a bunfig.toml. The error is a *problem.Problem of code Usage.
-func tomlLeaves(file lockfile.File) ([]leaf, error) {
-	t := &toml{file: file, text: strings.TrimPrefix(string(file.Data), "\ufeff"), line: 1, tables: map[string]int{}}
-	if at, what := oddities(t.text); what != "" {
+// TOML reads a bunfig.toml or cargo's config.toml. The error is a *Fault.
+func TOML(data []byte) ([]Leaf, error) {
+	t := &toml{text: strings.TrimPrefix(string(data), "\ufeff"), line: 1, tables: map[string]int{}}
+	if at, what := Oddity(t.text); what != "" {
 		t.i, t.line, t.bol = at, 1+strings.Count(t.text[:at], "\n"), strings.LastIndexByte(t.text[:at], '\n')+1
 		t.fail("holds %s, which readers of TOML understand in different ways", what)
 	}
-	var table []field
+	var table []Key
 	for t.err == nil {
 		if t.blank(true); t.i == len(t.text) {
 			break
@@ -52,13 +48,11 @@ func tomlLeaves(file lockfile.File) ([]leaf, error) {
 	return t.leaves, nil
 }
 
-func (t *toml) at() lockfile.Position {
-	return lockfile.Position{File: t.file.Path, Line: t.line, Column: t.i - t.bol + 1}
-}
+func (t *toml) at() Place { return Place{Line: t.line, Column: t.i - t.bol + 1} }
 
 func (t *toml) fail(format string, args ...any) {
 	if t.err == nil {
-		t.err = badSettings(t.file, t.at(), "bun", format, args...)
+		t.err = fault(t.at(), format, args...)
 	}
 }
 
@@ -68,7 +62,7 @@ func (t *toml) unexpected(want string) {
 		return
 	}
 	r, _ := utf8.DecodeRuneInString(t.text[t.i:])
-	t.fail("holds %s where %s must stand", source.Plain(fmt.Sprintf("%q", r), 20), want)
+	t.fail("holds %s where %s must stand", fmt.Sprintf("%q", r), want)
 }
 
 func (t *toml) peek(c byte) bool { return t.i < len(t.text) && t.text[t.i] == c }
@@ -119,7 +113,7 @@ func (t *toml) lineEnd() {
 }
 
 // header reads [table] or [[array of tables]].
-func (t *toml) header() []field {
+func (t *toml) header() []Key {
 	t.i++
 	array := t.peek('[')
 	if array {
@@ -134,16 +128,16 @@ func (t *toml) header() []field {
 		t.i++
 	}
 	if array {
-		name := leaf{path: path}.name()
-		path = append(path, field{index(t.tables[name]), path[len(path)-1].at})
+		name := Leaf{Path: path}.Name()
+		path = append(path, Key{Index(t.tables[name]), path[len(path)-1].At})
 		t.tables[name]++
 	}
 	return path
 }
 
 // key reads a key of one or more parts, and goes to what stands behind it.
-func (t *toml) key() []field {
-	var path []field
+func (t *toml) key() []Key {
+	var path []Key
 	for {
 		t.blank(false)
 		at, start := t.at(), t.i
@@ -152,7 +146,7 @@ func (t *toml) key() []field {
 			if strings.HasPrefix(t.text[t.i:], `"""`) || strings.HasPrefix(t.text[t.i:], `'''`) {
 				t.unexpected("a key")
 			}
-			path = append(path, field{t.str(), at})
+			path = append(path, Key{t.str(), at})
 		default:
 			for t.i < len(t.text) && bareKey(t.text[t.i]) {
 				t.i++
@@ -160,13 +154,13 @@ func (t *toml) key() []field {
 			if t.i == start {
 				t.unexpected("a key")
 			}
-			path = append(path, field{t.text[start:t.i], at})
+			path = append(path, Key{t.text[start:t.i], at})
 		}
 		if t.blank(false); t.err != nil || !t.peek('.') {
 			return path
 		}
-		if t.i++; len(path) > maxNested {
-			t.fail("nests deeper than %d levels", maxNested)
+		if t.i++; len(path) > MaxNested {
+			t.fail("nests deeper than %d levels", MaxNested)
 			return path
 		}
 	}
@@ -176,7 +170,7 @@ func bareKey(c byte) bool {
 	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
 
-func (t *toml) pair(table []field) {
+func (t *toml) pair(table []Key) {
 	path := append(slices.Clip(table), t.key()...)
 	if t.err != nil {
 		return
@@ -190,9 +184,9 @@ func (t *toml) pair(table []field) {
 	t.value(path)
 }
 
-func (t *toml) value(path []field) {
-	if t.nesting++; t.nesting > maxNested {
-		t.fail("nests deeper than %d levels", maxNested)
+func (t *toml) value(path []Key) {
+	if t.nesting++; t.nesting > MaxNested {
+		t.fail("nests deeper than %d levels", MaxNested)
 	}
 	if t.err != nil {
 		return
@@ -200,7 +194,7 @@ func (t *toml) value(path []field) {
 	at := t.at()
 	switch {
 	case t.peek('"') || t.peek('\''):
-		t.leaf(leaf{path: path, text: t.str(), at: at})
+		t.leaf(Leaf{Path: path, Text: t.str(), At: at})
 	case t.peek('['):
 		t.collection(path, at, ']')
 	case t.peek('{'):
@@ -211,7 +205,7 @@ func (t *toml) value(path []field) {
 			t.i++
 		}
 		if word := t.text[start:t.i]; word == "true" || word == "false" || strings.Trim(word, "+-0123456789") != word || isSpecial(word) {
-			t.leaf(leaf{path: path, text: word, at: at})
+			t.leaf(Leaf{Path: path, Text: word, At: at})
 		} else {
 			t.i = start
 			t.unexpected("a value")
@@ -226,16 +220,16 @@ func isSpecial(word string) bool {
 	return word == "inf" || word == "nan"
 }
 
-func (t *toml) leaf(l leaf) {
-	if len(t.leaves) >= maxLeaves {
-		t.fail("holds more than %d settings", maxLeaves)
+func (t *toml) leaf(l Leaf) {
+	if len(t.leaves) >= MaxLeaves {
+		t.fail("holds more than %d settings", MaxLeaves)
 		return
 	}
 	t.leaves = append(t.leaves, l)
 }
 
 // collection reads an array or an inline table, which may go over several lines.
-func (t *toml) collection(path []field, at lockfile.Position, end byte) {
+func (t *toml) collection(path []Key, at Place, end byte) {
 	t.i++
 	for n := 0; ; n++ {
 		t.blank(true)
@@ -245,13 +239,13 @@ func (t *toml) collection(path []field, at lockfile.Position, end byte) {
 		case t.peek(end):
 			t.i++
 			if n == 0 {
-				t.leaf(leaf{path: path, empty: true, at: at})
+				t.leaf(Leaf{Path: path, Empty: true, At: at})
 			}
 			return
 		case end == '}':
 			t.pair(path)
 		default:
-			t.value(append(slices.Clip(path), field{index(n), t.at()}))
+			t.value(append(slices.Clip(path), Key{Index(n), t.at()}))
 		}
 		if t.blank(true); t.peek(',') {
 			t.i++
