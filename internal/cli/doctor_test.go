@@ -69,7 +69,12 @@ func TestDoctor(t *testing.T) {
 			p := s.world.ForwardProxy(s.t, upstreamtest.ForwardProxyOptions{User: "ci", Password: "hush"})
 			s.env["HTTPS_PROXY"] = strings.Replace(p.URL(), "hush", "wr0ng", 1)
 		}, nil, 3, "proxy", "proxy-credentials", "developer", "407"},
-		"proxy that cannot be read":    {func(s *stage) { s.env["HTTPS_PROXY"] = "http://ci:pa/ss@h:1" }, nil, 3, "settings", "", "", "percent-encoded"},
+		"proxy that cannot be read": {func(s *stage) { s.env["HTTPS_PROXY"] = "http://ci:pa/ss@h:1" }, nil, 3, "settings", "", "", "percent-encoded"},
+		"a proxy that git knows": {func(s *stage) {
+			s.world.Fence(false)
+			p := s.world.ForwardProxy(s.t, upstreamtest.ForwardProxyOptions{User: "ci", Password: "hush"})
+			s.write(filepath.Join(s.home, ".gitconfig"), "[http]\n\tproxy = "+p.URL()+"\n")
+		}, nil, 3, "name", "dns-unknown-name", "developer", "~/.gitconfig:2 names"},
 		"unavailable":                  {func(s *stage) { s.world.Serve("official.test", upstreamtest.Status(503)) }, nil, 3, "content", "source-down", "source-operator", "503"},
 		"an address":                   {func(*stage) {}, []string{"https://official.test/github.com/google/uuid/@v/list"}, 0, "", "", "", ""},
 		"an address that is not there": {func(*stage) {}, []string{"https://ci:hush@nowhere.test/x?token=hush2"}, 3, "name", "dns-unknown-name", "developer", "nowhere.test"},

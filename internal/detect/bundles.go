@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
+	"path/filepath"
 
 	"github.com/org/goproxy-action/internal/source"
 )
 
 // maxBundle bounds a file of certificates; the usual ones have 200 to 300 kB.
 const maxBundle = 8 << 20
+
+// maxFiles bounds a directory of certificates; Debian's has some 430 names for 140 certificates.
+const maxFiles = 2000
 
 // Bundle is the certificates that one tool goes by.
 type Bundle struct {
@@ -94,8 +97,8 @@ func (m *measurement) publicRoots() *x509.CertPool {
 	return public()
 }
 
-// readBundle adds a file's certificates to a pool and counts them. What is no file, too large or without any certificate
-// is an error in words that go on from the file's name.
+// readBundle adds the certificates of a file, or of the files in a directory, to a pool and counts them. What is no file,
+// too large or without any certificate is an error in words that go on from its name.
 func readBundle(path string, pool *x509.CertPool) (int, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -104,7 +107,7 @@ func readBundle(path string, pool *x509.CertPool) (int, error) {
 	case err != nil:
 		return 0, errors.New("cannot be read")
 	case info.IsDir():
-		return 0, errors.New("is a directory")
+		return readDirectory(path, pool)
 	case !info.Mode().IsRegular():
 		return 0, errors.New("is no regular file")
 	case info.Size() > maxBundle:
@@ -119,13 +122,24 @@ func readBundle(path string, pool *x509.CertPool) (int, error) {
 	if err != nil {
 		return 0, errors.New("cannot be read")
 	}
-	n, broken := 0, 0
+	n, broken := addCertificates(data, pool)
+	switch {
+	case n == 0 && broken > 0:
+		return 0, errors.New("holds no certificate that can be read")
+	case n == 0:
+		return 0, errors.New("holds no certificate")
+	}
+	return n, nil
+}
+
+// addCertificates adds those of PEM blocks; other blocks are passed over.
+func addCertificates(data []byte, pool *x509.CertPool) (n, broken int) {
 	for len(data) > 0 {
 		var block *pem.Block
 		if block, data = pem.Decode(data); block == nil {
 			break
 		}
-		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+		if block.Type != "CERTIFICATE" && block.Type != "TRUSTED CERTIFICATE" {
 			continue
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
@@ -136,11 +150,31 @@ func readBundle(path string, pool *x509.CertPool) (int, error) {
 		pool.AddCert(cert)
 		n++
 	}
-	switch {
-	case n == 0 && broken > 0:
-		return 0, errors.New("holds no certificate that can be read")
-	case n == 0:
-		return 0, errors.New("holds no certificate")
+	return n, broken
+}
+
+// readDirectory is readBundle for a directory, as OpenSSL's capath is one; what is below it is not looked at.
+func readDirectory(path string, pool *x509.CertPool) (int, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, errors.New("cannot be read")
 	}
-	return n, nil
+	defer f.Close()
+	names, err := f.Readdirnames(maxFiles)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, errors.New("cannot be read")
+	}
+	total := 0
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(path, name)); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if n, err := readBundle(filepath.Join(path, name), pool); err == nil {
+			total += n
+		}
+	}
+	if total == 0 {
+		return 0, errors.New("is a directory without certificates")
+	}
+	return total, nil
 }

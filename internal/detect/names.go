@@ -141,9 +141,9 @@ type asking struct {
 	ctx    context.Context
 	dialer *egress.Dialer
 	// turn holds one for each question that is under way.
-	turn chan struct{}
-	mu     sync.Mutex
-	names  map[string]*answered
+	turn  chan struct{}
+	mu    sync.Mutex
+	names map[string]*answered
 }
 
 type answered struct {

@@ -129,7 +129,9 @@ func TestTraits(t *testing.T) {
 		}, map[string]detect.Answer{detect.ClockWrong: detect.NotKnown}, "", detect.Direct},
 		"IPv6 alone": {func(_ *testing.T, w *upstreamtest.World) func(*detect.Options) {
 			w.Refuse("b.test")
-			return func(o *detect.Options) { o.Interfaces = addresses("::1/128", "127.0.0.1/8", "fe80::1/64", "2001:db8::5/64") }
+			return func(o *detect.Options) {
+				o.Interfaces = addresses("::1/128", "127.0.0.1/8", "fe80::1/64", "2001:db8::5/64")
+			}
 		}, map[string]detect.Answer{detect.IPv6Only: detect.Yes}, "has the address 2001:db8::5, and no IPv4 address; b.test: has IPv4 addresses only", detect.Direct},
 		"no address at all": {func(_ *testing.T, w *upstreamtest.World) func(*detect.Options) {
 			return func(o *detect.Options) { o.Interfaces = addresses("127.0.0.1/8") }
@@ -280,19 +282,26 @@ func TestBundles(t *testing.T) {
 		}
 		return path
 	}
-	encode := func(c *x509.Certificate) []byte { return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}) }
+	encode := func(c *x509.Certificate) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+	}
 	withSpy, withCA := file("spy.pem", encode(spy.Cert)), file("ca.pem", encode(w.CA.Cert))
+	empty := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "capath"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file("capath/spy.pem", encode(spy.Cert))
 	d := dialer(w)
 	d.Roots = spy.Pool()
 	r := detect.Measure(t.Context(), detect.Options{Dialer: d, Settings: settings("HTTPS_PROXY", p.URL()), Interception: detect.Interception{Public: w.CA.Pool()},
 		Now: []detect.Target{target(source.Official, "https://official.test")},
 		Deep: detect.Deep{Bundles: []detect.Bundle{{Tool: "go"}, {Tool: "npm", Own: true}, {Tool: "npm with", Own: true, Adds: true, Path: withSpy}, {Tool: "git", Path: withCA},
-			{Tool: "pip", Path: withSpy}, {Tool: "cargo", Path: filepath.Join(dir, "none.pem")}, {Tool: "curl", Path: file("empty.pem", nil)}, {Tool: "dir", Path: dir}}}})
+			{Tool: "pip", Path: withSpy}, {Tool: "cargo", Path: filepath.Join(dir, "none.pem")}, {Tool: "curl", Path: file("empty.pem", nil)}, {Tool: "dir", Path: empty}, {Tool: "capath", Path: filepath.Join(dir, "capath")}}}})
 	want := []struct {
 		trusts detect.Answer
 		n      int
 		broken string
-	}{{detect.Yes, 0, ""}, {detect.No, 0, ""}, {detect.Yes, 1, ""}, {detect.No, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 0, "does not exist"}, {detect.No, 0, "holds no certificate"}, {detect.No, 0, "is a directory"}}
+	}{{detect.Yes, 0, ""}, {detect.No, 0, ""}, {detect.Yes, 1, ""}, {detect.No, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 0, "does not exist"}, {detect.No, 0, "holds no certificate"}, {detect.No, 0, "is a directory without certificates"}, {detect.Yes, 1, ""}}
 	for i, b := range r.Bundles {
 		if b.Trusts != want[i].trusts || b.Certificates != want[i].n || b.Broken != want[i].broken {
 			t.Errorf("%s: trusts %d, %d certificates, %q; want %+v", b.Tool, b.Trusts, b.Certificates, b.Broken, want[i])

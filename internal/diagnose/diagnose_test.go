@@ -49,7 +49,11 @@ func TestCauses(t *testing.T) {
 		{"proxy without a name", proxied(detect.ProxyName, "the proxy: the name has no address"), nil, diagnose.Name, "proxy-name", diagnose.RunnerAdmin, []string{"the name of the proxy http://***@proxy.test:3128 has no address"}},
 		{"dead proxy", proxied(detect.ProxyDead, "the proxy: connection refused"), nil, diagnose.Connect, "proxy-dead", diagnose.RunnerAdmin, []string{"proxy.test:3128: connection refused"}},
 		{"silent proxy", proxied(detect.ProxySilent, "the proxy: connected, then no answer"), nil, diagnose.Proxy, "proxy-silent", diagnose.NetworkTeam, []string{"never answers CONNECT"}},
-		{"login", func() detect.Row { r := proxied(detect.ProxyCredentials, "407"); r.Auth = []string{"Basic", "NTLM"}; return r }(), nil,
+		{"login", func() detect.Row {
+			r := proxied(detect.ProxyCredentials, "407")
+			r.Auth = []string{"Basic", "NTLM"}
+			return r
+		}(), nil,
 			diagnose.Proxy, "proxy-credentials", diagnose.Developer, []string{"http://name:password@host:port"}},
 		{"a login that no tool speaks", func() detect.Row {
 			r := proxied(detect.ProxyCredentials, "407")
@@ -114,7 +118,9 @@ func TestCauses(t *testing.T) {
 		{"policy", row("", ""), func(f *diagnose.Facts) {
 			f.Subjects[0].Denied, f.Subjects[0].DeniedFix = "SRC001: not trusted", "trust it"
 		}, diagnose.Policy, "policy-denied", diagnose.Developer, []string{"SRC001", "trust it", "goproxy-action check"}},
-		{"setting", row("", ""), func(f *diagnose.Facts) { f.Subjects[0].Broken, f.Subjects[0].BrokenFix = "HTTPS_PROXY is no address", "write it anew" }, diagnose.Settings, "setting-broken", diagnose.Developer, []string{"write it anew"}},
+		{"setting", row("", ""), func(f *diagnose.Facts) {
+			f.Subjects[0].Broken, f.Subjects[0].BrokenFix = "HTTPS_PROXY is no address", "write it anew"
+		}, diagnose.Settings, "setting-broken", diagnose.Developer, []string{"write it anew"}},
 		{"npm's own certificates", row("", ""), func(f *diagnose.Facts) {
 			f.Network = intercepted
 			f.Network.Bundles = []detect.Bundle{{Tool: "go", Trusts: detect.Yes}, {Tool: "npm", Own: true, Trusts: detect.No}}

@@ -160,14 +160,16 @@ func JSON(w io.Writer, o Outcome) error {
 	case "detect":
 		document = struct {
 			jsonNetwork
+			jsonMachine
 			jsonEnd
-		}{networkJSON(o.Detect), endJSON(o)}
+		}{networkJSON(o.Detect), machineJSON(o.Machine), endJSON(o)}
 	case "doctor":
 		document = struct {
 			jsonDiagnosis
 			Detect jsonDetect `json:"detect"`
+			jsonMachine
 			jsonEnd
-		}{diagnosisJSON(o.Diagnosis), detectJSON(o.Detect), endJSON(o)}
+		}{diagnosisJSON(o.Diagnosis), detectJSON(o.Detect), machineJSON(o.Machine), endJSON(o)}
 	case "check":
 		document = struct {
 			jsonDecision

@@ -10,6 +10,7 @@ import (
 	"github.com/org/goproxy-action/internal/diagnose"
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/machine"
 )
 
 // Outcome is all that a run has to tell. Nil parts did not happen.
@@ -27,6 +28,8 @@ type Outcome struct {
 	Decision *decide.Decision
 	// Diagnosis is what doctor found.
 	Diagnosis *diagnose.Diagnosis
+	// Machine is what the tools of this machine are told about the network.
+	Machine *machine.Reading
 	// Log is what the transparency log said of the lines of go.sum.
 	Log *Log
 	// Base names the commit that findings were compared with; empty where all count.

@@ -15,6 +15,7 @@ import (
 	"github.com/org/goproxy-action/internal/diagnose"
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/machine"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/source"
 )
@@ -63,7 +64,10 @@ func situations() map[string]Outcome {
 	return map[string]Outcome{
 		"verifyForked":  forked(),
 		"doctorHostile": diagnosed(),
-		"detectDeep":    {Command: "detect", Dir: ".", Duration: 900 * msec, Detect: deepReport()},
+		"detectDeep": {Command: "detect", Dir: ".", Duration: 900 * msec, Detect: deepReport(), Machine: &machine.Reading{
+			Settings: []machine.Setting{{Tool: machine.Git, Kind: machine.HTTPSProxy, For: "https://git.test/", Key: "http.proxy", Value: "http://ci:hunter2@proxy.test:3128", Shown: "http://***@proxy.test:3128", Origin: "~/.gitconfig:2", InForce: true},
+				{Tool: machine.Environment, Kind: machine.NoProxy, Key: "NO_PROXY", Value: "a", Shown: "a\x1b[2J ::error::", Origin: "NO_PROXY"}},
+			Conflicts: []machine.Conflict{{ID: "cases-differ", Tool: machine.Environment, Text: "HTTPS_PROXY and https_proxy differ", Fix: "set both", Origins: []string{"HTTPS_PROXY"}}}}},
 		"allDirect": {
 			Command: "setup", Dir: ".", Duration: 212 * msec,
 			Detect: &detect.Report{Class: detect.Direct, Intercepted: detect.No, Duration: 44 * msec,

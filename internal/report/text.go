@@ -65,6 +65,7 @@ func (p *page) outcome(o Outcome) {
 		}
 		if o.Command == "detect" {
 			p.truth(r)
+			p.machine(o.Machine)
 		}
 	}
 	if o.Plan != nil && len(o.Plan.Choices) > 0 {

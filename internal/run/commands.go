@@ -91,6 +91,8 @@ func (p Process) Detect(ctx context.Context) (report.Outcome, error) {
 		return o, err
 	}
 	j.config.Probe.V, j.deep = config.ProbeAll, true
+	j.readMachine()
+	o.Machine = j.machine
 	seen, _, err := j.look(ctx, engine)
 	o.Detect, o.Notes, o.NotAsked, o.Problem, o.Duration = &seen, j.notes, j.notAsked, err, time.Since(start)
 	return o, err

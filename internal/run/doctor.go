@@ -47,6 +47,7 @@ func (j *job) doctor(ctx context.Context, thing string, o *report.Outcome) error
 		return err
 	}
 	j.config.Probe.V, j.deep = config.ProbeAll, true
+	j.readMachine()
 	broken := j.proxies.Broken
 	j.proxies.Broken = nil // the rows tell
 	j.extra = subject.targets
@@ -54,7 +55,7 @@ func (j *job) doctor(ctx context.Context, thing string, o *report.Outcome) error
 	if err != nil {
 		return err
 	}
-	o.Detect = &seen
+	o.Detect, o.Machine = &seen, j.machine
 	in, err := j.input(nil, &seen)
 	if err != nil {
 		return err
@@ -63,7 +64,10 @@ func (j *job) doctor(ctx context.Context, thing string, o *report.Outcome) error
 	if err != nil {
 		return err
 	}
-	facts := diagnose.Facts{Network: seen, Alternatives: j.alternatives(seen.Rows), Conflicts: j.conflicts}
+	facts := diagnose.Facts{Network: seen, Alternatives: j.alternatives(seen.Rows)}
+	for _, c := range j.machine.Conflicts {
+		facts.Conflicts = append(facts.Conflicts, c.Text+"; "+c.Fix)
+	}
 	if subject.name != "" {
 		facts.Subjects = j.thingSubjects(subject, seen)
 	} else {
@@ -335,6 +339,7 @@ func (j *job) dig(l *looking) detect.Deep {
 	if len(deep.Hosts) > 0 {
 		deep.Random = randomName()
 	}
+	deep.Proxies, deep.Bundles = j.candidates(), j.bundles()
 	return deep
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/org/goproxy-action/internal/egress"
 	"github.com/org/goproxy-action/internal/front"
 	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/machine"
 	"github.com/org/goproxy-action/internal/problem"
 	"github.com/org/goproxy-action/internal/report"
 	"github.com/org/goproxy-action/internal/source"
@@ -85,8 +86,8 @@ type job struct {
 	// deep asks what no job asks, and extra are targets beside the sources.
 	deep  bool
 	extra []detect.Target
-	// conflicts are odd settings of this machine.
-	conflicts []string
+	// machine is what the tools of this machine are told; nil where nobody asked.
+	machine *machine.Reading
 	// others give facts and no sources.
 	others []*ecosystem.Ecosystem
 	// said is what sources say of versions.
