@@ -3,6 +3,7 @@ package detect
 import (
 	"context"
 	"net/url"
+	"slices"
 
 	"github.com/org/goproxy-action/internal/source"
 )
@@ -67,7 +68,7 @@ func collected[T any](over context.Context, n int, missing func(i int) T, ask fu
 func (m *measurement) dig(ctx, over context.Context) (finish func(*Report)) {
 	hosts := m.Deep.Hosts
 	if m.Deep.Random != "" {
-		hosts = append(hosts[:len(hosts):len(hosts)], m.Deep.Random)
+		hosts = append(slices.Clip(hosts), m.Deep.Random)
 	}
 	name := func(i int, n Name) Name {
 		n.Host, n.Random = hosts[i], hosts[i] == m.Deep.Random

@@ -158,7 +158,7 @@ const (
 	ProxyName        Cause = "proxy-name"        // its name has no address
 	ProxyDead        Cause = "proxy-dead"        // no connection to it
 	ProxySilent      Cause = "proxy-silent"      // it accepts and says nothing
-	ProxyCredentials Cause = "proxy-credentials" // 407
+	ProxyCredentials Cause = "proxy-credentials" //nolint:gosec // 407: a word, no credential
 	ProxyRefuses     Cause = "proxy-refuses"     // another refusal of CONNECT, 403 as a rule
 	ProxyFails       Cause = "proxy-fails"       // 5xx to CONNECT: it reaches nothing either
 	NamesDown        Cause = "dns-down"          // the name server does not answer

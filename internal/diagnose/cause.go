@@ -69,6 +69,7 @@ func (w *walker) explain() *Cause {
 		w.lacks(c)
 	case detect.AnotherPage:
 		w.anotherPage(c)
+	default: // told has all there is to say
 	}
 	w.wayOut(c)
 	return c
