@@ -18,6 +18,11 @@ type Plan struct {
 // Choice is what shall be in force for one ecosystem.
 type Choice struct {
 	Ecosystem string
+	// Strategy is the name of the strategy that decided; empty where none did, which is as keep.
+	Strategy string
+	// Chosen is the id of the source that was taken, for Wish.Previous of a later run; empty where keep left all as it is,
+	// or none is usable. It may stand behind others in Sources.
+	Chosen string
 	// Kept is true when what is in force stays as it is.
 	Kept bool
 	// Failing is true when what is in force was kept although it does not work, because nothing may be changed.

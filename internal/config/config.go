@@ -35,6 +35,14 @@ type Config struct {
 	Mode, FileMode Value[string]
 	// Probe is ProbeAuto, ProbeAll or ProbeNone.
 	Probe Value[string]
+	// Strategy is one of the names in internal/choose. The others say what it needs: Weights and Order are by the ids of
+	// sources or hosts; Region is empty, MaxLag and Jobs are zero where nobody said so.
+	Strategy Value[string]
+	Weights  map[string]Value[int]
+	Order    Value[[]string]
+	Region   Value[string]
+	MaxLag   Value[time.Duration]
+	Jobs     Value[int]
 	// Tools are some of go, npm, git in this order; nil means those that the checkout has files of.
 	Tools Value[[]string]
 	// HTTPSProxy and HTTPProxy may hold a password; empty means that none is set.
@@ -94,6 +102,7 @@ func defaults() Config {
 		File:      Value[string]{File, Default},
 		Mode:      Value[string]{Enforce, Default},
 		Probe:     Value[string]{ProbeAuto, Default},
+		Strategy:  Value[string]{StrategyKeep, Default},
 		Tools:     Value[[]string]{nil, Default},
 		Direct:    Value[bool]{true, Default},
 
@@ -121,6 +130,10 @@ func Load(content []byte, path string, linked bool, flags, inputs Lookup) (Confi
 	}
 	if err := given(&c, flags, inputs); err != nil {
 		return Config{}, err
+	}
+	if c.Strategy.V == StrategyRegional && c.Region.V == "" {
+		return Config{}, problem.New(problem.Usage, c.Strategy.Origin, "name the region in the configuration file (choose.region), such as CN, or take another strategy: "+
+			strings.Join(slices.DeleteFunc(slices.Clone(strategies), func(s string) bool { return s == StrategyRegional }), ", "), "the strategy regional takes a region")
 	}
 	return c, nil
 }

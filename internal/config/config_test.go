@@ -59,11 +59,14 @@ releases: all
 age: {go: 3d, exclude: [a.example]}
 verify: on
 modules: {public: [github.com/corp/lib]}
+choose: {strategy: weighted, weights: {official: 3, "a.example:8443": 0}, order: [a.example], region: CN, max-lag: 12h, jobs: 9}
 `)
 	at := func(line int) string { return fmt.Sprintf("%s:%d", File, line) }
 	want := Config{
 		Directory: Value[string]{".", Default}, File: Value[string]{File, Default},
 		Mode: Value[string]{Audit, at(2)}, FileMode: Value[string]{Audit, at(2)},
+		Strategy: Value[string]{"weighted", at(27)}, Weights: map[string]Value[int]{"official": {3, at(27)}, "a.example:8443": {0, at(27)}},
+		Order: Value[[]string]{[]string{"a.example"}, at(27)}, Region: Value[string]{"CN", at(27)}, MaxLag: Value[time.Duration]{12 * time.Hour, at(27)}, Jobs: Value[int]{9, at(27)},
 		Probe: Value[string]{ProbeAll, at(3)}, Tools: Value[[]string]{[]string{"go", "npm"}, at(4)},
 		Official: map[string]Value[string]{source.Go: {"https://goproxy.corp.example", at(5)}, source.NPM: {"http://127.0.0.1:4873", at(5)}},
 		Sources:  map[string]Value[[]string]{source.Go: {[]string{"https://ci:pw@a.example/go"}, at(7)}, source.NPM: {[]string{}, at(8)}},
@@ -253,6 +256,30 @@ func TestBadFile(t *testing.T) {
 		{"severity", "severity: {GO001: bad}", `1:19: severity: "bad" is not allowed; allowed: off, note, warning, error
 >  1 | severity: {GO001: bad}
                          ^`},
+		{"strategy", "choose: {strategy: fastest}", `1:20: choose.strategy: "fastest" is not allowed; allowed: keep, latency, throughput, weighted, failover, consistent, regional, auto
+>  1 | choose: {strategy: fastest}
+                          ^`},
+		{"weight", "choose: {weights: {official: 1.5}}", `1:30: choose.weights: "1.5" is no weight; write a whole number from 0 to 1000
+>  1 | choose: {weights: {official: 1.5}}
+                                    ^`},
+		{"weight of a URL", "choose: {weights: {'https://a.example': 1}}", `1:20: choose.weights: "https://a.example" is not the form that hosts are compared in; write "a.example"
+>  1 | choose: {weights: {'https://a.example': 1}}
+                          ^`},
+		{"order", "choose: {order: [official, .corp.example]}", `1:28: choose.order: ".corp.example" names no source; write an id such as official or goproxy.cn, or a host; goproxy-action detect lists them
+>  1 | choose: {order: [official, .corp.example]}
+                                  ^`},
+		{"order twice", "choose: {order: [official, official]}", `1:28: choose.order: "official" is listed twice; keep one
+>  1 | choose: {order: [official, official]}
+                                  ^`},
+		{"region", "choose: {region: 'CN, EU'}", `1:18: choose.region: "CN, EU" is no region; write one region as the catalogue of mirrors has it, such as CN
+>  1 | choose: {region: 'CN, EU'}
+                        ^`},
+		{"lag", "choose: {max-lag: 90m}", `1:19: choose.max-lag: "90m" is no age; write whole hours or days, at most ten years, such as 72h or 3d
+>  1 | choose: {max-lag: 90m}
+                         ^`},
+		{"jobs", "choose: {jobs: 0}", `1:16: choose.jobs: "0" is no number of jobs; write a whole number from 1 to 10000
+>  1 | choose: {jobs: 0}
+                      ^`},
 		{"days", "waivers: {max-days: 1e3}", `1:21: waivers.max-days: "1e3" is no number of days; write a whole number from 1 to 3660
 >  1 | waivers: {max-days: 1e3}
                            ^`},
@@ -320,7 +347,7 @@ func TestStricter(t *testing.T) {
 		{"all weakened", "trusted: {go: [a.example], addresses: [10.0.0.0/8], require-address: true}\ndirect: deny\nseverity: {GO001: warning}",
 			"trusted: {go: [a.example, b.example], addresses: [0.0.0.0/0]}\nseverity: {GO001: note}", func(*Config) {}},
 		{"nothing else counts", "", "tools: npm\nprobe: none\nsources: {go: [https://a.example]}\nofficial: {go: https://a.example}\nproxy: {https: http://a:1}\n" +
-			"checksum-database: {keys: [" + exampleKey + "]}", func(*Config) {}},
+			"checksum-database: {keys: [" + exampleKey + "]}\nchoose: {strategy: weighted, weights: {a.example: 1000}, order: [a.example], region: CN, max-lag: 1h, jobs: 100}", func(*Config) {}},
 		{"new list", "", "trusted: {go: [a.example], npm: []}", func(c *Config) {
 			c.Trusted = map[string]Value[[]string]{source.NPM: {[]string{}, File + ":1" + by}}
 		}},
@@ -413,4 +440,20 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The strategy regional says what it lacks, whoever asked for it.
+func TestRegionalTakesRegion(t *testing.T) {
+	t.Parallel()
+	flag := func(name string) (string, bool) { return "regional", name == "strategy" }
+	const rest = `the strategy regional takes a region; name the region in the configuration file (choose.region), such as CN, or take another strategy: keep, latency, throughput, weighted, failover, consistent, auto`
+	if _, err := Load([]byte("choose: {strategy: regional}"), File, false, nil, nil); err == nil || err.Error() != File+":1: "+rest {
+		t.Errorf("in the file: %v", err)
+	}
+	if _, err := Load(nil, File, false, flag, nil); err == nil || err.Error() != "flag --strategy: "+rest {
+		t.Errorf("as a flag: %v", err)
+	}
+	if c, err := Load([]byte("choose: {region: CN}"), File, false, flag, nil); err != nil || c.Strategy.V != StrategyRegional {
+		t.Errorf("%+v, %v", c.Strategy, err)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/org/goproxy-action/internal/source"
 )
@@ -80,6 +81,9 @@ const (
 	ProbeAll  = "all"
 	ProbeNone = "none"
 
+	StrategyKeep     = "keep"
+	StrategyRegional = "regional"
+
 	VerifyOff  = "off"
 	VerifyAuto = "auto"
 	VerifyOn   = "on"
@@ -91,6 +95,9 @@ const (
 	allow = "allow"
 	deny  = "deny"
 )
+
+// strategies are those of internal/choose, which a test there compares.
+var strategies = []string{StrategyKeep, "latency", "throughput", "weighted", "failover", "consistent", StrategyRegional, "auto"}
 
 var verifies = []string{VerifyOff, VerifyAuto, VerifyOn} // the strictest last
 
@@ -113,6 +120,24 @@ func Settings() []Setting {
 		{Name: "probe", YAML: "probe", Flag: "probe", Input: true, Default: ProbeAuto, Allowed: []string{ProbeAuto, ProbeAll, ProbeNone}, Example: ProbeAuto,
 			Doc: "Which sources are measured: auto asks what is in force, and others only where that fails; all asks every known one; none asks nobody.",
 			set: plain(func(c *Config) *Value[string] { return &c.Probe })},
+		{Name: "strategy", YAML: "choose.strategy", Flag: "strategy", Input: true, Default: StrategyKeep, Allowed: strategies, Example: "weighted",
+			Doc: "How a source is chosen: keep leaves what is in force as long as it works, and asks nobody else; latency, throughput, weighted, failover, consistent, regional and auto ask all that may be chosen, see docs/strategies.md.",
+			set: plain(func(c *Config) *Value[string] { return &c.Strategy })},
+		{Name: "jobs", YAML: "choose.jobs", Flag: "jobs", Input: true, Default: "CI_NODE_TOTAL", Example: "12",
+			Doc: "How many jobs run in parallel, for the strategy auto: from 8 on each draws its source by weight. GitLab says it in CI_NODE_TOTAL; in a matrix of GitHub hand over strategy.job-total.",
+			set: setJobs},
+		{Name: "choose.weights", YAML: "choose.weights", Kind: Pairs, Default: "equal ones for all that are not clearly slower than the fastest", Example: "{official: 3, goproxy.cn: 1}",
+			Doc: "For the strategy weighted: whole numbers by the id of a source or its host. With 3 and 1 three jobs of four take the first. 0 is for what is taken only where nothing else works; sources without a weight come after those that have one.",
+			set: setWeights},
+		{Name: "choose.order", YAML: "choose.order", Kind: List, Default: "what is in force, then sources, then the catalogue", Example: "[goproxy.corp.example, official]",
+			Doc: "For the strategy failover: ids of sources or hosts, the first choice first. Sources that are not listed come behind.",
+			set: setOrder},
+		{Name: "choose.region", YAML: "choose.region", Example: "CN",
+			Doc: "For the strategy regional, which takes it: a region as the catalogue of mirrors has it.",
+			set: setRegion},
+		{Name: "choose.max-lag", YAML: "choose.max-lag", Default: "24h", Example: "12h",
+			Doc: "For the strategy consistent: how far the newest version of a source may lie behind that of the freshest, in hours or days. Where it is set, auto is consistent.",
+			set: setMaxLag},
 		{Name: "tools", YAML: "tools", Flag: "tools", Input: true, Kind: List, Default: "what the checkout has files of", Example: "[go, npm]",
 			Doc: "The tools that are set up: go, npm, git.", set: setTools},
 		{Name: "config", Flag: "config", Input: true, Default: File, Example: "ci/goproxy.yaml",
@@ -237,6 +262,70 @@ func yes(word string, field func(*Config) *Value[bool]) func(*Config, []string, 
 		*field(c) = Value[bool]{v[0] == word, origin}
 		return nil
 	}
+}
+
+// maxJobs and maxWeight are more than any CI system starts at once, and more than shares need.
+const maxJobs, maxWeight = 10_000, 1_000
+
+func setJobs(c *Config, v []string, origin string) *fault {
+	n, err := strconv.Atoi(v[0])
+	if err != nil || n < 1 || n > maxJobs {
+		return &fault{why: "is no number of jobs", hint: "write a whole number from 1 to " + strconv.Itoa(maxJobs)}
+	}
+	c.Jobs = Value[int]{n, origin}
+	return nil
+}
+
+func setWeights(c *Config, v []string, origin string) *fault {
+	if f := noSource(v[0]); f != nil {
+		return f
+	}
+	n, err := strconv.Atoi(v[1])
+	if err != nil || n < 0 || n > maxWeight {
+		return &fault{item: 1, why: "is no weight", hint: "write a whole number from 0 to " + strconv.Itoa(maxWeight)}
+	}
+	put(&c.Weights, v[0], Value[int]{n, origin})
+	return nil
+}
+
+func setOrder(c *Config, v []string, origin string) *fault {
+	for i, entry := range v {
+		if f := noSource(entry); f != nil {
+			f.item = i
+			return f
+		}
+		if slices.Contains(v[:i], entry) {
+			return &fault{item: i, why: "is listed twice", hint: "keep one"}
+		}
+	}
+	c.Order = Value[[]string]{list(v), origin}
+	return nil
+}
+
+// noSource is what is wrong with a name of a source: its id or its host, in the form that they are compared in.
+func noSource(name string) *fault {
+	if f := noHost(name); f != nil && f.write == "" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "*") {
+		return &fault{why: "names no source", hint: "write an id such as " + source.Official + " or goproxy.cn, or a host; goproxy-action detect lists them"}
+	} else if f != nil {
+		return f
+	}
+	return nil
+}
+
+func setRegion(c *Config, v []string, origin string) *fault {
+	if len(v[0]) > 60 || strings.Contains(v[0], ",") {
+		return &fault{why: "is no region", hint: "write one region as the catalogue of mirrors has it, such as CN"}
+	}
+	c.Region = Value[string]{v[0], origin}
+	return nil
+}
+
+func setMaxLag(c *Config, v []string, origin string) *fault {
+	lag, fault := parseAge(v[0])
+	if fault == nil {
+		c.MaxLag = Value[time.Duration]{lag, origin}
+	}
+	return fault
 }
 
 func setTools(c *Config, v []string, origin string) *fault {

@@ -24,6 +24,9 @@ import (
 //   - verify that compares more, a younger head of the log, fewer modules that are public;
 //   - more releases that are asked about, a greater age, fewer names that may be of any age; where base asks for no age,
 //     head's own names.
+//
+// Sources are chosen as base says: no strategy is stricter than another, and a change that brings its own could lead a job
+// to the mirror that it likes.
 func (base Config) Stricter(head Config) Config {
 	const by = " (stricter than the base commit)"
 	out := base

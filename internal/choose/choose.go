@@ -1,7 +1,6 @@
 package choose
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +17,7 @@ const (
 	clearGainPart = 30 // per cent
 )
 
-// Wish is what Keep has to know of one ecosystem.
+// Wish is what Choose has to know of one ecosystem.
 type Wish struct {
 	Ecosystem string
 	// InForce are the sources that are asked now, in order; the first one must work.
@@ -40,6 +39,8 @@ type Wish struct {
 	DirectRefused bool
 	// Previous is the id chosen by an earlier run; a hint.
 	Previous string
+	// Health is what earlier probes and this one say of sources, by id; a hint that may be nil.
+	Health map[string]Health
 	// Allowed tells whether policy accepts a source; nil accepts all.
 	Allowed func(source.Source) bool
 	// Via is the way that the settings in force give a source.
@@ -48,34 +49,49 @@ type Wish struct {
 
 // Keep is the strategy "keep": what is in force stays if it answers with verified content and policy accepts it;
 // otherwise the best of the candidates. It returns the choice and the hosts that need an entry in NO_PROXY.
-func Keep(w Wish, rows []detect.Row) (Choice, []string) {
-	choice := Choice{Ecosystem: w.Ecosystem}
+func Keep(w Wish, rows []detect.Row) (Choice, []string) { return Choose(Terms{}, w, rows) }
+
+// Choose is the road of all strategies: what is in force, which sources may be taken, in which order, and which of them
+// has a sound checksum database. It returns the choice and the hosts that need an entry in NO_PROXY. Whatever the strategy,
+// nothing is taken that was not probed or failed, that policy does not accept or the ecosystem guards against, and nothing
+// new that is plain http off this machine.
+func Choose(t Terms, w Wish, rows []detect.Row) (Choice, []string) {
+	name, because := t.resolve(w, rows)
+	s := strategies[name]
+	choice := Choice{Ecosystem: w.Ecosystem, Strategy: name}
 	best := answers(w, rows)
 	first, asItIs := inForce(w, rows, best)
 	direct, relay, host := sumDB(w, best)
 	sound := func(a answer) bool {
 		return len(w.SumDB) == 0 || direct || (a.row.ChecksumDB == detect.Yes && w.SumDBFixed == "")
 	}
+	stand := standing(w, rows, best)
+	relays := func(p Picked) bool { return p.ChecksumDB }
 	// the go command asks the entries one after the other for the database as well
-	listed := asItIs && first != nil && (sound(*first) || slices.ContainsFunc(standing(w, rows, best), func(p Picked) bool { return p.ChecksumDB && w.SumDBFixed == "" }))
+	listed := asItIs && first != nil && (sound(*first) || w.SumDBFixed == "" && slices.ContainsFunc(stand, relays))
+	keep := func(why string) (Choice, []string) {
+		choice.Kept, choice.Why = true, joined(because, why)
+		choice.Sources = picked(w.InForce, best)
+		choice.SumDBReached = direct || listed && slices.ContainsFunc(stand, relays)
+		return choice, nil
+	}
 
 	switch {
 	case asItIs && first == nil: // nobody in the list has what was asked for, and it goes on to the version control hosts
-		choice.Kept, choice.Why = true, "what is in force answers, and has not got the module that sources are proven by"
-		choice.Sources, choice.SumDBReached = picked(w.InForce, best), direct
+		return keep("what is in force answers, and has not got the module that sources are proven by")
+	case listed && s.stays && w.DirectRefused && w.Frozen == "":
+		choice.Why = joined(because, works+", but "+refused)
+		choice.Sources, choice.SumDBReached, choice.InForce, choice.Chosen = stand, true, true, first.id()
 		return choice, nil
-	case listed && w.DirectRefused && w.Frozen == "":
-		choice.Why = "what is in force answers with verified content, but policy does not allow downloads to end at version control hosts (direct)"
-		choice.Sources, choice.SumDBReached, choice.InForce = standing(w, rows, best), true, true
-		return choice, nil
-	case listed:
-		choice.Kept, choice.Why = true, "what is in force answers with verified content"
-		choice.SumDBReached = direct || slices.ContainsFunc(standing(w, rows, best), func(p Picked) bool { return p.ChecksumDB })
-		choice.Sources = picked(w.InForce, best)
-		return choice, nil
+	case listed && s.stays:
+		return keep(works)
 	}
 	why := "what is in force does not work: " + failure(w, rows)
 	switch {
+	case listed && w.DirectRefused:
+		why = refused
+	case listed:
+		why = ""
 	case len(w.InForce) == 0:
 		why = "nothing is in force"
 	case asItIs:
@@ -83,89 +99,65 @@ func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 	case !w.allowed(w.InForce[0]):
 		why = fmt.Sprintf("policy does not accept %s", shown(w.InForce[0]))
 	}
-	keep := func(reason string) (Choice, []string) {
-		choice.Kept, choice.Failing, choice.Why = true, true, why+"; nothing is changed, because "+reason
-		choice.Sources = picked(w.InForce, best)
-		choice.SumDBReached = direct
-		return choice, nil
+	fail := func(reason string) (Choice, []string) {
+		choice.Failing = true
+		return keep(why + "; nothing is changed, because " + reason)
 	}
 	if w.Frozen != "" {
-		return keep(w.Frozen)
+		return fail(w.Frozen)
 	}
 
-	// the order: what is in force, the user's own further sources, then by latency
-	var list []answer
-	seen := map[string]bool{}
-	for rank, group := range [][]source.Source{w.InForce, w.Candidates} {
-		for _, s := range group {
-			a, ok := best[s.URL]
-			if !ok || seen[s.URL] || !w.allowed(s) || (s.Off != "" && rank > 0) {
-				continue
-			}
-			if w.Guarded != "" && rank > 0 && s.ID != source.Official && s.Origin != source.User {
-				continue
-			}
-			seen[s.URL] = true
-			switch {
-			case rank == 0:
-				a.rank = 0
-			case s.Origin == source.User:
-				a.rank = 1
-			default:
-				a.rank = 2
-			}
-			list = append(list, a)
-		}
-	}
-	slices.SortStableFunc(list, func(a, b answer) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.row.FirstByte, b.row.FirstByte), cmp.Compare(a.row.Source.ID, b.row.Source.ID))
-	})
-	list = stick(list, w.Previous)
-
+	list, said := s.order(t, w, usable(w, best, s.stays))
 	var sources []answer
 	for _, a := range list {
 		if sound(a) {
 			sources = []answer{a}
-			choice.SumDBReached = true
 			break
 		}
 		if relay != nil && w.SumDBFixed != "" && host == nil {
 			sources = []answer{a}
-			choice.SumDB, choice.SumDBReached = relay.row.Source.URL+"/sumdb/"+w.SumDBFixed, true
+			choice.SumDB = relay.row.Source.URL + "/sumdb/" + w.SumDBFixed
 			break
 		}
-		if relay != nil && w.SumDBFixed == "" && relay.row.Source.URL != a.row.Source.URL && slices.ContainsFunc(list, func(o answer) bool { return o.row.Source.URL == relay.row.Source.URL }) {
+		if relay != nil && w.SumDBFixed == "" && !s.single && relay.row.Source.URL != a.row.Source.URL && slices.ContainsFunc(list, func(o answer) bool { return o.row.Source.URL == relay.row.Source.URL }) {
 			sources = []answer{a, *relay}
-			choice.SumDBReached = true
 			break
 		}
 		if host != nil {
 			sources = []answer{a}
-			choice.SumDB, choice.SumDBReached = host.row.Source.URL, true
+			choice.SumDB = host.row.Source.URL
 			break
 		}
 	}
-	if len(sources) == 0 {
-		if w.Guarded != "" && len(w.InForce) > 0 {
-			return keep(w.Guarded)
+	switch {
+	case len(sources) > 0:
+		choice.SumDBReached, choice.Chosen = true, sources[0].id()
+		if sources[0].row.Source.URL != list[0].row.Source.URL {
+			said = "it is the first in order with which the checksum database can be asked"
 		}
-		choice.Why = why + "; " + nothing(list)
+	case listed && !w.DirectRefused:
+		return keep(works + ", and no other source may take its place")
+	case w.Guarded != "" && len(w.InForce) > 0:
+		return fail(w.Guarded)
+	default:
+		choice.Why = joined(because, why, nothing(list))
 		return choice, nil
 	}
-	if asItIs && len(sources) == 1 && sources[0].row.Source.URL == first.row.Source.URL { // only the database's address changes
-		choice.Kept, choice.Why = true, why+"; it is asked at "+choice.SumDB
-		choice.Sources = picked(w.InForce, best)
+	same := func(p Picked, s source.Source) bool { return p.URL == s.URL }
+	still := asItIs && sources[0].row.Source.URL == first.row.Source.URL && (s.stays || !w.DirectRefused && (!s.single || len(w.InForce) == 1))
+	switch {
+	case still && listed:
+		choice.SumDB = ""
+		return keep("what is in force stays: " + shown(first.row.Source) + ", because " + said)
+	case still && len(sources) == 1: // only the database's address changes
+		chosen := choice
+		choice, _ = keep(why + "; it is asked at " + chosen.SumDB)
+		choice.SumDBReached = chosen.SumDBReached
 		return choice, nil
 	}
-	// what works of the list in force stays where it is, before what is new
 	var noProxy []string
-	choice.Sources = standing(w, rows, best)
-	for _, a := range sources {
-		if !slices.ContainsFunc(choice.Sources, func(p Picked) bool { return p.URL == a.row.Source.URL }) {
-			choice.Sources = append(choice.Sources, pick(a))
-		}
-	}
-	var names []string
+	choice.Sources = compose(s, stand, best, sources)
+	var told []string
 	for _, p := range choice.Sources {
 		name := shown(p.Source)
 		if a, ok := best[p.URL]; ok {
@@ -174,27 +166,113 @@ func Keep(w Wish, rows []detect.Row) (Choice, []string) {
 				noProxy = append(noProxy, loc.Host)
 			}
 		}
-		names = append(names, name)
+		told = append(told, name)
 	}
 	if r, ok := best[w.DirectID]; ok && w.Direct && w.DirectID != "" {
 		choice.GoDirect = r.row.OK
 	}
-	choice.Why = why + "; chosen: " + strings.Join(names, ", then ")
+	choice.Why = joined(because, why, "chosen: "+strings.Join(told, ", then "))
+	if said != "" {
+		choice.Why += ", because " + said
+	}
 	if choice.SumDB != "" {
 		choice.Why += "; the checksum database is asked at " + choice.SumDB
 	}
-	same := func(p Picked, s source.Source) bool { return p.URL == s.URL }
 	if choice.SumDB == "" && slices.EqualFunc(choice.Sources, w.InForce, same) {
-		choice.Kept = true // only the way to it changes
+		choice.Kept = s.stays || !w.DirectRefused // only the way to it changes
+		choice.InForce = !choice.Kept
 	}
-	dead := func(s source.Source) bool {
-		return !s.Public && !slices.ContainsFunc(choice.Sources, func(p Picked) bool { return same(p, s) })
-	}
-	public := func(p Picked) bool {
-		return p.Public && !slices.ContainsFunc(w.InForce, func(s source.Source) bool { return same(p, s) })
-	}
-	choice.Diverted = slices.ContainsFunc(w.InForce, dead) && slices.ContainsFunc(choice.Sources, public)
+	choice.Diverted = diverted(w.InForce, choice.Sources)
 	return choice, noProxy
+}
+
+const (
+	works   = "what is in force answers with verified content"
+	refused = "policy does not allow downloads to end at version control hosts (direct)"
+)
+
+func joined(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
+}
+
+// usable are the sources that a strategy may take, in the order of the wish: they answered with verified content, policy
+// accepts them, and nothing speaks against taking them by ourselves. stays leaves what is in force to policy alone.
+func usable(w Wish, best map[string]answer, stays bool) []answer {
+	var list []answer
+	seen := map[string]bool{}
+	for group, sources := range [][]source.Source{w.InForce, w.Candidates} {
+		for _, s := range sources {
+			a, ok := best[s.URL]
+			if !ok || seen[s.URL] || !w.allowed(s) || (s.Off != "" && group > 0) || !(stays && group == 0 || fit(s)) {
+				continue
+			}
+			if w.Guarded != "" && group > 0 && s.ID != source.Official && s.Origin != source.User {
+				continue
+			}
+			seen[s.URL] = true
+			a.source, a.group, a.place = s, group, len(list)
+			if group > 0 && s.Origin != source.User {
+				a.group = 2
+			}
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// fit tells whether an address may be written into settings: it is https or on this machine, and holds none of GOPROXY's
+// separators.
+func fit(s source.Source) bool {
+	loc, err := source.Locate(s.URL)
+	return err == nil && (loc.Scheme == "https" || loc.Scheme == "http" && loc.Loopback) && !strings.ContainsAny(s.URL, ",|")
+}
+
+// compose is the list to be asked. Of a list in force what works stays where it is, before what is new, where the strategy
+// is to keep it; else what may hold the user's own stays: before all others where it lacks what everybody has, and behind
+// them where it was not chosen, unless there shall be one source alone.
+func compose(s strategy, stand []Picked, best map[string]answer, sources []answer) []Picked {
+	var out, behind []Picked
+	for _, p := range stand {
+		_, answered := best[p.URL]
+		switch {
+		case s.stays:
+			out = append(out, p)
+		case !own(p.Source) || !fit(p.Source):
+		case !answered:
+			out = append(out, p)
+		case !s.single:
+			behind = append(behind, p)
+		}
+	}
+	add := func(p Picked) {
+		if !slices.ContainsFunc(out, func(o Picked) bool { return o.URL == p.URL }) {
+			out = append(out, p)
+		}
+	}
+	for _, a := range sources {
+		add(pick(a))
+	}
+	for _, p := range behind {
+		add(p)
+	}
+	return out
+}
+
+// diverted tells whether a public source that was not asked before a private one is so now.
+func diverted(before []source.Source, after []Picked) bool {
+	for i, private := range before {
+		if private.Public {
+			continue
+		}
+		at := slices.IndexFunc(after, func(p Picked) bool { return p.URL == private.URL })
+		for j, p := range after {
+			was := slices.IndexFunc(before, func(s source.Source) bool { return s.URL == p.URL })
+			if p.Public && (was < 0 && (at < 0 || j < at) || was > i && j < at) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // inForce walks the list in force as the go command does: an entry that has not got what is asked for (404, 410) lets the
@@ -230,13 +308,6 @@ func standing(w Wish, rows []detect.Row, best map[string]answer) []Picked {
 		}
 	}
 	return out
-}
-
-// answer is the best row of one source.
-type answer struct {
-	row  detect.Row
-	way  string
-	rank int
 }
 
 // answers are the good rows by the URL of their source (and by the id for DirectID), the way in force before the other.
@@ -278,26 +349,12 @@ func sumDB(w Wish, best map[string]answer) (direct bool, relay, host *answer) {
 	for _, group := range [][]source.Source{w.InForce, w.Candidates} {
 		for _, s := range group {
 			a, ok := best[s.URL]
-			if ok && a.row.ChecksumDB == detect.Yes && s.Off == "" && w.allowed(s) && (relay == nil || a.row.FirstByte < relay.row.FirstByte) {
+			if ok && a.row.ChecksumDB == detect.Yes && s.Off == "" && w.allowed(s) && fit(s) && (relay == nil || a.row.FirstByte < relay.row.FirstByte) {
 				relay = &a
 			}
 		}
 	}
 	return direct, relay, host
-}
-
-// stick moves the previous choice to the front of its rank unless the first one is clearly better.
-func stick(list []answer, previous string) []answer {
-	i := slices.IndexFunc(list, func(a answer) bool { return a.row.Source.ID == previous })
-	if previous == "" || i <= 0 || list[i].rank != list[0].rank {
-		return list
-	}
-	gain := list[i].row.FirstByte - list[0].row.FirstByte
-	if gain >= clearGain && gain*100 >= list[i].row.FirstByte*clearGainPart {
-		return list
-	}
-	a := list[i]
-	return slices.Insert(slices.Delete(list, i, i+1), 0, a)
 }
 
 func (w Wish) allowed(s source.Source) bool { return w.Allowed == nil || w.Allowed(s) }
