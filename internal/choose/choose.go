@@ -172,8 +172,12 @@ func Choose(t Terms, w Wish, rows []detect.Row) (Choice, []string) {
 		choice.GoDirect = r.row.OK
 	}
 	choice.Why = joined(because, why, "chosen: "+strings.Join(told, ", then "))
-	if said != "" {
+	switch {
+	case said == "":
+	case len(told) == 1:
 		choice.Why += ", because " + said
+	default:
+		choice.Why += "; " + shown(sources[0].source) + ", because " + said
 	}
 	if choice.SumDB != "" {
 		choice.Why += "; the checksum database is asked at " + choice.SumDB

@@ -206,6 +206,9 @@ func (m *program) client() *http.Client {
 // flags adds the flags of the table of settings, without those that mean nothing to the command.
 func flags(cmd *cobra.Command, without ...string) {
 	for _, s := range config.Settings() {
+		if strings.HasPrefix(s.YAML, "choose.") && slices.Contains(without, "probe") {
+			continue // nobody is probed, so nothing is chosen
+		}
 		if s.Flag != "" && s.Name != "output" && !slices.Contains(without, s.Name) { // which may be repeated
 			doc := s.Doc
 			if s.Default != "" {

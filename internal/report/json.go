@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf16"
 
+	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/problem"
@@ -94,6 +95,7 @@ type jsonPicked struct {
 
 type jsonChoice struct {
 	Ecosystem string `json:"ecosystem"`
+	Strategy  string `json:"strategy"`
 	Kept      bool   `json:"kept"`
 	Why       string `json:"why"`
 }
@@ -332,7 +334,7 @@ func planJSON(o Outcome) jsonPlan {
 		return p
 	}
 	for _, c := range o.Plan.Choices {
-		p.Choices = append(p.Choices, jsonChoice{c.Ecosystem, c.Kept, redact(c.Why)})
+		p.Choices = append(p.Choices, jsonChoice{c.Ecosystem, cmp.Or(c.Strategy, choose.Stay), c.Kept, redact(c.Why)})
 		for _, s := range c.Sources {
 			p.Sources = append(p.Sources, jsonPicked{
 				ID: s.ID, Ecosystem: c.Ecosystem, URL: redact(s.URL), Via: cmp.Or(s.Via, "unknown"),

@@ -106,7 +106,7 @@ func markdown(o Outcome, rows int) string {
 	if o.Plan != nil && len(o.Plan.Choices) > 0 {
 		m.WriteString("\n### Plan\n\n")
 		for _, c := range o.Plan.Choices {
-			m.item(c.Ecosystem + ": " + joined("; ", choice(c), c.Why))
+			m.item(c.Ecosystem + ": " + joined("; ", choice(c), strategy(c), c.Why))
 		}
 	}
 	if len(o.Changes) > 0 {

@@ -71,7 +71,7 @@ func (p *page) outcome(o Outcome) {
 	if o.Plan != nil && len(o.Plan.Choices) > 0 {
 		p.heading("Plan")
 		for _, c := range o.Plan.Choices {
-			p.item(c.Ecosystem + ": " + joined("; ", choice(c), c.Why))
+			p.item(c.Ecosystem + ": " + joined("; ", choice(c), strategy(c), c.Why))
 		}
 		if len(o.Plan.Direct) > 0 {
 			p.item("past the proxy: " + strings.Join(o.Plan.Direct, ", "))

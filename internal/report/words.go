@@ -531,7 +531,7 @@ func ways(o Outcome) string {
 			}
 			names = append(names, name)
 		}
-		way := plain(c.Ecosystem) + " via " + strings.Join(names, ", ")
+		way := joined(" by ", plain(c.Ecosystem)+" via "+strings.Join(names, ", "), strategy(c))
 		if c.Failing {
 			way += ", which does not work"
 		}
@@ -713,6 +713,14 @@ func choice(c choose.Choice) string {
 		text += "; only GOSUMDB changes"
 	}
 	return text + "; checksum database by " + c.SumDB
+}
+
+// strategy is the one that decided, where it is not the default.
+func strategy(c choose.Choice) string {
+	if c.Strategy == "" || c.Strategy == choose.Stay {
+		return ""
+	}
+	return "strategy " + c.Strategy
 }
 
 // steps are the measured durations of a row in the order of the tables' columns; "-" where a step did not happen.

@@ -90,7 +90,7 @@ func (p Process) Detect(ctx context.Context) (report.Outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	j.config.Probe.V, j.deep = config.ProbeAll, true
+	j.config.Probe.V, j.config.Strategy.V, j.deep = config.ProbeAll, config.StrategyKeep, true // nothing is chosen
 	j.readMachine()
 	o.Machine = j.machine
 	seen, _, err := j.look(ctx, engine)

@@ -46,7 +46,7 @@ func (j *job) doctor(ctx context.Context, thing string, o *report.Outcome) error
 	if err != nil {
 		return err
 	}
-	j.config.Probe.V, j.deep = config.ProbeAll, true
+	j.config.Probe.V, j.config.Strategy.V, j.deep = config.ProbeAll, config.StrategyKeep, true
 	j.readMachine()
 	broken := j.proxies.Broken
 	j.proxies.Broken = nil // the rows tell

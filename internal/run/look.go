@@ -3,7 +3,9 @@ package run
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/choose"
@@ -20,7 +22,7 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 		j.notAsked = append(j.notAsked, "the sources (probe: none), so nothing is chosen")
 		return detect.Report{Class: detect.Unknown, Proxies: j.proxies.Proxies()}, j.asIs("nothing was probed"), nil
 	}
-	l := &looking{job: j, asked: map[string]bool{}, all: j.config.Probe.V == config.ProbeAll}
+	l := &looking{job: j, asked: map[string]bool{}, all: j.config.Probe.V == config.ProbeAll, terms: j.terms(), past: j.recall()}
 	var sources []source.Source
 	for _, e := range j.systems {
 		sources = append(append(append(sources, e.InForce...), e.Catalogue...), e.SumDB...)
@@ -32,15 +34,19 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 	if j.proxies.Broken != nil {
 		return detect.Report{}, choose.Plan{}, j.proxies.Broken
 	}
-	l.wish(j.recall())
+	l.wish()
 
 	options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, Interception: detect.Interception{Public: j.Public},
-		UserAgent: "goproxy-action/" + j.Version, More: l.more, Machine: detect.Machine{Lookup: j.Lookup, Exists: exists}}
+		UserAgent: "goproxy-action/" + j.Version, More: l.more, Load: l.terms.Loads(), Newest: l.terms.Dates(),
+		Machine: detect.Machine{Lookup: j.Lookup, Exists: exists}}
 	if j.deep {
 		options.Deep = j.dig(l)
 	}
 	if !l.all {
 		options.Now = l.inForce()
+	}
+	if !l.all && l.terms.Eager() {
+		options.Now = append(options.Now, l.everything(l.plan(nil))...)
 	}
 	report := detect.Measure(ctx, options)
 	if j.config.Addresses.Given() {
@@ -52,7 +58,42 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 			l.allowed[url] = l.allowed[url] && ok
 		}
 	}
-	return report, l.plan(report.Rows), nil
+	plan := l.plan(report.Rows)
+	if j.config.Strategy.V != choose.Stay {
+		j.health = map[string]map[string]choose.Health{}
+		for _, w := range l.wishes {
+			j.health[w.Ecosystem] = l.advanced(w, report.Rows)
+		}
+	}
+	return report, plan, nil
+}
+
+// terms are what the settings wish of a choice.
+func (j *job) terms() choose.Terms {
+	c := j.config
+	t := choose.Terms{Strategy: c.Strategy.V, Weights: values(c.Weights), Order: c.Order.V, Region: c.Region.V, MaxLag: c.MaxLag.V,
+		Consistent: c.MaxLag.Given(), Jobs: c.Jobs.V, Now: j.now()}
+	if !c.Jobs.Given() {
+		text, _ := j.Lookup("CI_NODE_TOTAL")
+		t.Jobs, _ = strconv.Atoi(text)
+	}
+	// what tells the jobs of a fleet apart and is the same in the next run: a job of GitHub's matrix has a runner of its own,
+	// one of GitLab's its number in its name
+	var key []string
+	for _, name := range []string{"GITHUB_REPOSITORY", "GITHUB_WORKFLOW", "GITHUB_JOB", "RUNNER_NAME", "CI_PROJECT_PATH", "CI_JOB_NAME"} {
+		text, _ := j.Lookup(name)
+		key = append(key, text)
+	}
+	t.Key = strings.Join(key, "\x00")
+	named := slices.Concat(c.Order.V, slices.Sorted(maps.Keys(c.Weights)))
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(named))) {
+		if !slices.ContainsFunc(j.systems, func(e *ecosystem.Ecosystem) bool {
+			return slices.ContainsFunc(slices.Concat(e.InForce, e.Catalogue), func(s source.Source) bool { return choose.Named(s, name) })
+		}) {
+			j.notes = append(j.notes, fmt.Sprintf("choose.order or choose.weights names %s, which is no source here", source.Plain(name, 100)))
+		}
+	}
+	return t
 }
 
 // permittedByName is permitted before anything was asked: a name that the checkout gives is not even resolved before a list
@@ -75,12 +116,15 @@ type looking struct {
 	// allowed and asked are by URL.
 	allowed, asked map[string]bool
 	wishes         []choose.Wish // one for each of systems
+	terms          choose.Terms
+	// past is what an earlier run left.
+	past state
 }
 
-func (l *looking) wish(previous map[string]string) {
+func (l *looking) wish() {
 	for _, e := range l.systems {
 		w := choose.Wish{Ecosystem: e.Name, InForce: e.InForce, Candidates: e.Catalogue, Frozen: e.Frozen, Guarded: e.Guarded,
-			Previous: previous[e.Name], Allowed: func(s source.Source) bool { return l.allowed[s.URL] }, Via: l.way}
+			Previous: l.past.Choices[e.Name], Health: l.past.Health[e.Name], Allowed: func(s source.Source) bool { return l.allowed[s.URL] }, Via: l.way}
 		if e.SumDBWanted {
 			w.SumDB, w.SumDBFixed = e.SumDB, e.SumDBFixed
 		}
@@ -104,7 +148,8 @@ func (l *looking) plan(rows []detect.Row) choose.Plan {
 			p.Choices = append(p.Choices, choose.Choice{Ecosystem: w.Ecosystem, Kept: true, Sources: []choose.Picked{{Source: w.InForce[0]}},
 				Why: "it is left as it is, and not asked, because " + e.Frozen})
 		default:
-			c, direct := choose.Keep(w, rows)
+			w.Health = l.advanced(w, rows)
+			c, direct := choose.Choose(l.terms, w, rows)
 			p.Choices = append(p.Choices, c)
 			p.Direct = append(p.Direct, direct...)
 		}
@@ -179,11 +224,11 @@ func (l *looking) more(rows []detect.Row) (targets []detect.Target, last bool) {
 		return targets, true
 	}
 	p := l.plan(rows)
-	if settled(p) {
+	if l.settled(p.Choices...) && len(p.Direct) == 0 {
 		return nil, false
 	}
 	for i, e := range l.systems {
-		if len(e.InForce) == 0 || settled(choose.Plan{Choices: p.Choices[i : i+1]}) {
+		if len(e.InForce) == 0 || l.settled(p.Choices[i]) {
 			continue
 		}
 		ok := answered(rows, e.InForce[0].URL)
@@ -207,7 +252,7 @@ func (l *looking) more(rows []detect.Row) (targets []detect.Target, last bool) {
 func (l *looking) everything(p choose.Plan) []detect.Target {
 	var out []detect.Target
 	for i, e := range l.systems {
-		if !l.all && settled(choose.Plan{Choices: p.Choices[i : i+1]}) {
+		if !l.all && l.settled(p.Choices[i]) {
 			continue
 		}
 		for _, list := range [][]source.Source{e.InForce, e.Catalogue, e.SumDB} {
@@ -225,9 +270,15 @@ func (l *looking) everything(p choose.Plan) []detect.Target {
 	return out
 }
 
-// settled tells whether a plan needs no other source than those in force.
-func settled(p choose.Plan) bool {
-	return len(p.Direct) == 0 && !slices.ContainsFunc(p.Choices, func(c choose.Choice) bool { return c.Failing || !c.Kept && !c.InForce })
+// settled tells whether choices need no other source to be asked. For keep those in force suffice; for another strategy all
+// have to have been asked, and one to do.
+func (l *looking) settled(choices ...choose.Choice) bool {
+	return !slices.ContainsFunc(choices, func(c choose.Choice) bool {
+		if c.Strategy != choose.Stay && c.Strategy != "" {
+			return !l.terms.Eager() || !c.Kept && len(c.Sources) == 0
+		}
+		return c.Failing || !c.Kept && !c.InForce
+	})
 }
 
 func answered(rows []detect.Row, url string) bool {

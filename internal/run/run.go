@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/config"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
@@ -93,7 +94,9 @@ type job struct {
 	// said is what sources say of versions.
 	said []decide.Flagged
 	// log is what the transparency log says of the lines of go.sum; nil where nobody compared them.
-	log      *compared
+	log *compared
+	// health is that of the sources after this run, by ecosystem and id; nil where the strategy has no use for it.
+	health   map[string]map[string]choose.Health
 	notes    []string
 	notAsked []string
 	Ask
@@ -476,8 +479,8 @@ func (j *job) outcome(command string, start time.Time) report.Outcome {
 	return report.Outcome{Command: command, Dir: j.config.Directory.V, Prefix: j.prefix(), Base: j.compared, Version: j.Version, Notes: j.notes, NotAsked: j.notAsked, Duration: time.Since(start)}
 }
 
-func values(m map[string]config.Value[string]) map[string]string {
-	out := map[string]string{}
+func values[V any](m map[string]config.Value[V]) map[string]V {
+	out := map[string]V{}
 	for k, v := range m {
 		out[k] = v.V
 	}

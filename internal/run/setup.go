@@ -3,11 +3,9 @@ package run
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -91,6 +89,9 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 		return o, err
 	} else if err != nil {
 		j.notes = append(j.notes, "enforce would have failed: "+err.Error())
+	}
+	if len(changes) == 0 && j.config.Strategy.V != choose.Stay {
+		j.remember(plan)
 	}
 	if len(changes) == 0 || j.Front.Export == nil {
 		return o, nil
@@ -348,36 +349,4 @@ func (j *job) publish(o report.Outcome) error {
 		}
 	}
 	return nil
-}
-
-// recall reads the choices of an earlier run, a hint that may be missing or wrong.
-func (j *job) recall() map[string]string {
-	out := map[string]string{}
-	if j.Front.StateDir == "" {
-		return out
-	}
-	data, err := inject.ReadPrivate(filepath.Join(j.Front.StateDir, stateFile), 64<<10)
-	if err != nil || json.Unmarshal(data, &out) != nil {
-		return map[string]string{}
-	}
-	return out
-}
-
-const stateFile = "choice.json"
-
-// remember keeps what was chosen, as a hint: it is probed anew by every run. Where it cannot be kept nothing is lost.
-func (j *job) remember(plan choose.Plan) {
-	if j.Front.StateDir == "" {
-		return
-	}
-	state := j.recall()
-	for _, c := range plan.Choices {
-		if !c.Kept && len(c.Sources) > 0 {
-			state[c.Ecosystem] = c.Sources[0].ID
-		}
-	}
-	data, err := json.Marshal(state)
-	if err == nil && os.MkdirAll(j.Front.StateDir, 0o700) == nil && inject.Private(j.Front.StateDir) == nil {
-		_ = inject.WriteFile(filepath.Join(j.Front.StateDir, stateFile), data)
-	}
 }
