@@ -132,7 +132,7 @@ func Choose(t Terms, w Wish, rows []detect.Row) (Choice, []string) {
 	switch {
 	case len(sources) > 0:
 		choice.SumDBReached, choice.Chosen = true, sources[0].id()
-		if sources[0].row.Source.URL != list[0].row.Source.URL {
+		if said != "" && sources[0].row.Source.URL != list[0].row.Source.URL {
 			said = "it is the first in order with which the checksum database can be asked"
 		}
 	case listed && !w.DirectRefused:

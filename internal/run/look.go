@@ -46,7 +46,13 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 		options.Now = l.inForce()
 	}
 	if !l.all && l.terms.Eager() {
-		options.Now = append(options.Now, l.everything(l.plan(nil))...)
+		all := l.plan(nil)
+		for i, e := range l.systems {
+			if e.Frozen != "" {
+				all.Choices[i] = choose.Choice{Kept: true} // as with keep: nobody beside what is in force
+			}
+		}
+		options.Now = append(options.Now, l.everything(all)...)
 	}
 	report := detect.Measure(ctx, options)
 	if j.config.Addresses.Given() {
