@@ -69,22 +69,22 @@ func Choose(t Terms, w Wish, rows []detect.Row) (Choice, []string) {
 	relays := func(p Picked) bool { return p.ChecksumDB }
 	// the go command asks the entries one after the other for the database as well
 	listed := asItIs && first != nil && (sound(*first) || w.SumDBFixed == "" && slices.ContainsFunc(stand, relays))
-	keep := func(why string) (Choice, []string) {
+	keep := func(why string) Choice {
 		choice.Kept, choice.Why = true, joined(because, why)
 		choice.Sources = picked(w.InForce, best)
 		choice.SumDBReached = direct || listed && slices.ContainsFunc(stand, relays)
-		return choice, nil
+		return choice
 	}
 
 	switch {
 	case asItIs && first == nil: // nobody in the list has what was asked for, and it goes on to the version control hosts
-		return keep("what is in force answers, and has not got the module that sources are proven by")
+		return keep("what is in force answers, and has not got the module that sources are proven by"), nil
 	case listed && s.stays && w.DirectRefused && w.Frozen == "":
 		choice.Why = joined(because, works+", but "+refused)
 		choice.Sources, choice.SumDBReached, choice.InForce, choice.Chosen = stand, true, true, first.id()
 		return choice, nil
 	case listed && s.stays:
-		return keep(works)
+		return keep(works), nil
 	}
 	why := "what is in force does not work: " + failure(w, rows)
 	switch {
@@ -99,36 +99,17 @@ func Choose(t Terms, w Wish, rows []detect.Row) (Choice, []string) {
 	case !w.allowed(w.InForce[0]):
 		why = fmt.Sprintf("policy does not accept %s", shown(w.InForce[0]))
 	}
-	fail := func(reason string) (Choice, []string) {
+	fail := func(reason string) Choice {
 		choice.Failing = true
 		return keep(why + "; nothing is changed, because " + reason)
 	}
 	if w.Frozen != "" {
-		return fail(w.Frozen)
+		return fail(w.Frozen), nil
 	}
 
 	list, said := s.order(t, w, usable(w, best, s.stays))
-	var sources []answer
-	for _, a := range list {
-		if sound(a) {
-			sources = []answer{a}
-			break
-		}
-		if relay != nil && w.SumDBFixed != "" && host == nil {
-			sources = []answer{a}
-			choice.SumDB = relay.row.Source.URL + "/sumdb/" + w.SumDBFixed
-			break
-		}
-		if relay != nil && w.SumDBFixed == "" && !s.single && relay.row.Source.URL != a.row.Source.URL && slices.ContainsFunc(list, func(o answer) bool { return o.row.Source.URL == relay.row.Source.URL }) {
-			sources = []answer{a, *relay}
-			break
-		}
-		if host != nil {
-			sources = []answer{a}
-			choice.SumDB = host.row.Source.URL
-			break
-		}
-	}
+	sources, sumDB := arrange(w, list, s.single, sound, relay, host)
+	choice.SumDB = sumDB
 	switch {
 	case len(sources) > 0:
 		choice.SumDBReached, choice.Chosen = true, sources[0].id()
@@ -136,9 +117,9 @@ func Choose(t Terms, w Wish, rows []detect.Row) (Choice, []string) {
 			said = "it is the first in order with which the checksum database can be asked"
 		}
 	case listed && !w.DirectRefused:
-		return keep(works + ", and no other source may take its place")
+		return keep(works + ", and no other source may take its place"), nil
 	case w.Guarded != "" && len(w.InForce) > 0:
-		return fail(w.Guarded)
+		return fail(w.Guarded), nil
 	default:
 		choice.Why = joined(because, why, nothing(list))
 		return choice, nil
@@ -148,10 +129,10 @@ func Choose(t Terms, w Wish, rows []detect.Row) (Choice, []string) {
 	switch {
 	case still && listed:
 		choice.SumDB = ""
-		return keep("what is in force stays: " + shown(first.row.Source) + ", because " + said)
+		return keep("what is in force stays: " + shown(first.row.Source) + ", because " + said), nil
 	case still && len(sources) == 1: // only the database's address changes
 		chosen := choice
-		choice, _ = keep(why + "; it is asked at " + chosen.SumDB)
+		choice = keep(why + "; it is asked at " + chosen.SumDB)
 		choice.SumDBReached = chosen.SumDBReached
 		return choice, nil
 	}
@@ -222,6 +203,25 @@ func usable(w Wish, best map[string]answer, stays bool) []answer {
 		}
 	}
 	return list
+}
+
+// arrange takes the first of a list by which the checksum database can be asked: through it or at the database's own host,
+// through another one of the list behind it, or else at the address that it returns. No sources where that leads nowhere.
+func arrange(w Wish, list []answer, single bool, sound func(answer) bool, relay, host *answer) (sources []answer, sumDB string) {
+	listed := relay != nil && slices.ContainsFunc(list, func(o answer) bool { return o.row.Source.URL == relay.row.Source.URL })
+	for _, a := range list {
+		switch {
+		case sound(a):
+			return []answer{a}, ""
+		case relay != nil && w.SumDBFixed != "" && host == nil:
+			return []answer{a}, relay.row.Source.URL + "/sumdb/" + w.SumDBFixed
+		case listed && w.SumDBFixed == "" && !single && relay.row.Source.URL != a.row.Source.URL:
+			return []answer{a, *relay}, ""
+		case host != nil:
+			return []answer{a}, host.row.Source.URL
+		}
+	}
+	return nil, ""
 }
 
 // fit tells whether an address may be written into settings: it is https or on this machine, and holds none of GOPROXY's

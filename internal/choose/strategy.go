@@ -99,7 +99,7 @@ func (t Terms) Eager() bool {
 
 func (t Terms) name() string { return cmp.Or(t.Strategy, Stay) }
 
-// Loads tells whether the terms need Row.Throughput, and Dates whether they need Row.Newest.
+// Loads tells whether the terms need Row.Throughput.
 func (t Terms) Loads() bool { return t.Strategy == Throughput }
 
 // Dates tells whether the terms need Row.Newest.
@@ -431,7 +431,7 @@ func freshest(t Terms, w Wish, list []answer) ([]answer, string) {
 	if len(list) == 0 {
 		return nil, ""
 	}
-	said := "it is the one source of all jobs, and how fresh it is is not known"
+	said := "it is the one source of all jobs, and nobody knows how fresh"
 	if d := date(list[0]); !d.IsZero() {
 		said = "it is the one source of all jobs, and lags by " + span(newest.Sub(d))
 	}

@@ -249,7 +249,7 @@ func TestInvariants(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(6, uint64(len(name))))
 			changed, kept := 0, 0
-			for i := range 4_000 {
+			for i := range 2_000 {
 				x := random(r, name)
 				before := slices.Clone(x.rows)
 				c, no := Choose(x.t, x.w, x.rows)
@@ -283,7 +283,7 @@ func TestInvariants(t *testing.T) {
 					t.Fatalf("case %d: in force, and left again\n%s%s%s", i, told(c), told(again), x)
 				}
 			}
-			if changed < 400 || kept < 100 {
+			if changed < 200 || kept < 50 {
 				t.Errorf("%d cases change something and %d keep it: too few to prove anything", changed, kept)
 			}
 		})
@@ -342,7 +342,7 @@ func TestStrategies(t *testing.T) {
 		{"consistent passes over a lagging replica", Terms{Strategy: Consistent, Now: noon}, "a", "now 10 0 1; a 5 0 30; b 5 0 0", "keep now", "passed over: a, which lags by 30.0 h"},
 		{"consistent, a limit of one's own", Terms{Strategy: Consistent, MaxLag: time.Hour, Now: noon}, "", "now 10 0 2; a 5 0 0", "a", "lags by nothing"},
 		{"consistent, a date from the future is not believed", Terms{Strategy: Consistent, Now: noon}, "now", "now 10 0 0; a 5 0 -40", "keep now", ""},
-		{"consistent, nobody's lag is known", Terms{Strategy: Consistent, Now: noon}, "", "now 10 0 -1; a 5 0 -1", "keep now", "not known"},
+		{"consistent, nobody's lag is known", Terms{Strategy: Consistent, Now: noon}, "", "now 10 0 -1; a 5 0 -1", "keep now", "nobody knows how fresh"},
 		{"consistent, one's own is not left for being old", Terms{Strategy: Consistent, Now: noon}, "", "own-now 10 0 99; a 5 0 0", "keep own-now", "lags by 4 days"},
 		{"regional", Terms{Strategy: Regional, Region: "cn"}, "", "now 10 0 0; a 300 0 0 o; b 90 0 0 o", "b", "of the region cn"},
 		{"regional, nobody there", Terms{Strategy: Regional, Region: "EU"}, "", "now 300 0 0; a 20 0 0 o", "a", "no source of the region EU answers"},
