@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"time"
 
+	"github.com/org/goproxy-action/internal/egress"
 	"github.com/org/goproxy-action/internal/source"
 )
 
@@ -81,13 +83,11 @@ func (m *measurement) dig(ctx, over context.Context) (finish func(*Report)) {
 	for _, c := range m.Deep.Proxies {
 		proxy, err := parseProxy(c.URL)
 		for _, t := range m.Deep.Needed {
-			jobs = append(jobs, job{target: t, proxy: proxy, via: ViaProxy, err: err})
+			jobs = append(jobs, job{target: t, proxy: proxy, via: ViaProxy, err: err, trace: new(egress.Trace), began: time.Now()})
 		}
 	}
-	rows := collected(over, len(jobs), func(i int) Row {
-		return Row{Source: jobs[i].target.Source, Via: ViaProxy, Fault: SilentFault, Cause: ProxySilent, Reason: "no answer in time"}
-	}, func(i int) Row {
-		row, _ := m.ask(ctx, jobs[i])
+	rows := collected(over, len(jobs), func(i int) Row { return jobs[i].unanswered() }, func(i int) Row {
+		row, _ := m.ask(ctx, jobs[i], func(Row, egress.Seen) {})
 		return row
 	})
 	return func(r *Report) {

@@ -71,6 +71,9 @@ type job struct {
 	via    string
 	err    error
 	index  int
+	// trace and began are of the asking under way.
+	trace *egress.Trace
+	began time.Time
 }
 
 // Measure asks the targets and reports what was seen. It never takes longer than the budget, and never fails: what
@@ -144,6 +147,8 @@ type result struct {
 	index int
 	row   Row
 	seen  egress.Seen
+	// goesOn is true where more is asked.
+	goesOn bool
 }
 
 type measurement struct {
@@ -191,12 +196,17 @@ func (m *measurement) start(ctx, over context.Context, j job) {
 	m.jobs = append(m.jobs, j)
 	m.done = append(m.done, nil)
 	m.pending++
-	go func() {
-		row, seen := m.ask(ctx, j)
+	j.trace, j.began = new(egress.Trace), time.Now()
+	m.jobs[j.index] = j
+	tell := func(r result) {
 		select {
-		case m.results <- result{j.index, row, seen}:
+		case m.results <- r:
 		case <-over.Done(): // nobody waits any more
 		}
+	}
+	go func() {
+		row, seen := m.ask(ctx, j, func(row Row, seen egress.Seen) { tell(result{index: j.index, row: row, seen: seen, goesOn: true}) })
+		tell(result{index: j.index, row: row, seen: seen})
 	}()
 }
 
@@ -206,7 +216,9 @@ func (m *measurement) wait(round context.Context) {
 		select {
 		case r := <-m.results:
 			m.done[r.index] = &r
-			m.pending--
+			if !r.goesOn {
+				m.pending--
+			}
 		case <-round.Done():
 			return
 		}
@@ -219,13 +231,33 @@ func (m *measurement) rows() []Row {
 		if r := m.done[i]; r != nil {
 			rows = append(rows, r.row)
 		} else {
-			rows = append(rows, Row{Source: j.target.Source, Via: j.via, Fault: SilentFault, Cause: SourceSilent, Reason: "no answer in time"})
+			rows = append(rows, j.unanswered())
 		}
 	}
 	return rows
 }
 
-func (m *measurement) ask(ctx context.Context, j job) (Row, egress.Seen) {
+// unanswered is the row of one who has not answered until now, as far as he came.
+func (j job) unanswered() Row {
+	row := Row{Source: j.target.Source, Via: j.via}
+	if j.proxy != nil {
+		row.Proxy = shownProxy(j.proxy.String())
+	}
+	seen := j.trace.Seen()
+	row.saw(seen)
+	row.Fault, row.Cause, row.Reason = explain(context.DeadlineExceeded, seen, j, time.Since(j.began))
+	row.Reason = masked(row.Reason, j.target.Source.URL, j.proxy)
+	return row
+}
+
+// saw takes over what a trace has seen.
+func (r *Row) saw(seen egress.Seen) {
+	r.Address, r.Auth = seen.Address, offered(seen.ProxyAuth)
+	r.Name, r.Connect, r.TLS, r.FirstByte, r.IPs = seen.Name, seen.Connect, seen.TLS, seen.FirstByte, seen.IPs
+}
+
+// ask asks one target. Where more is asked of it than its Check, early is told what that has come to.
+func (m *measurement) ask(ctx context.Context, j job, early func(Row, egress.Seen)) (Row, egress.Seen) {
 	row := Row{Source: j.target.Source, Via: j.via}
 	if j.err != nil {
 		row.Fault, row.Cause, row.Reason = ProxyFault, ProxySetting, "the proxy setting "+j.err.Error()
@@ -234,25 +266,23 @@ func (m *measurement) ask(ctx context.Context, j job) (Row, egress.Seen) {
 	if j.proxy != nil {
 		row.Proxy = shownProxy(j.proxy.String())
 	}
-	trace := new(egress.Trace)
-	client, closeIdle := m.Dialer.Client(j.proxy, trace)
+	client, closeIdle := m.Dialer.Client(j.proxy, j.trace)
 	defer closeIdle()
 	client.CheckRedirect = redirect
-	began := time.Now()
 	fetch, date := dated(m.fetch(client, j.target.Source.URL))
 	verdict, err := j.target.Check(ctx, fetch)
-	seen := trace.Seen()
+	seen := j.trace.Seen()
 	row.Skew, row.Dated = date()
-	row.Address, row.Auth = seen.Address, offered(seen.ProxyAuth)
-	row.Name, row.Connect, row.TLS, row.FirstByte, row.IPs = seen.Name, seen.Connect, seen.TLS, seen.FirstByte, seen.IPs
+	row.saw(seen)
 	if err != nil {
-		row.Fault, row.Cause, row.Reason = explain(err, seen, j, time.Since(began))
+		row.Fault, row.Cause, row.Reason = explain(err, seen, j, time.Since(j.began))
 		row.Reason = masked(row.Reason, j.target.Source.URL, j.proxy)
 		return row, seen
 	}
 	row.OK, row.Reason, row.Content, row.ChecksumDB, row.Fault = verdict.OK, verdict.Reason, verdict.Content, verdict.ChecksumDB, verdict.Fault
 	row.Absent, row.Status, row.Cause = verdict.Absent, verdict.Status, verdict.cause()
-	if row.OK {
+	if row.OK && (m.Load || m.Newest) {
+		early(row, seen)
 		if m.Load && j.target.Load != nil {
 			if l, err := j.target.Load(ctx, fetch); err == nil && l.OK && l.Took > 0 {
 				row.Throughput = int64(float64(l.Bytes) / l.Took.Seconds())

@@ -345,3 +345,25 @@ func TestSameProxy(t *testing.T) {
 		}
 	}
 }
+
+// A source whose file takes too long is well all the same; how fast it is is not known.
+func TestLoadTakesTooLong(t *testing.T) {
+	t.Parallel()
+	w := upstreamtest.NewWorld(t)
+	w.Serve("official.test", good())
+	o := detect.Options{Dialer: dialer(w), Interception: detect.Interception{Public: w.CA.Pool()}, Budget: 400 * time.Millisecond, Load: true,
+		Now: []detect.Target{target(source.Official, "https://official.test")}}
+	o.Now[0].Load = func(ctx context.Context, _ detect.Fetch) (detect.Loaded, error) {
+		<-ctx.Done()
+		return detect.Loaded{}, ctx.Err()
+	}
+	if r := detect.Measure(t.Context(), o); !r.Rows[0].OK || r.Rows[0].Throughput != 0 || r.Class != detect.Direct {
+		t.Errorf("%+v", r)
+	}
+	o.Now[0].Load = func(context.Context, detect.Fetch) (detect.Loaded, error) {
+		return detect.Loaded{Verdict: detect.Verdict{OK: true}, Bytes: 1000, Took: time.Second / 2}, nil
+	}
+	if r := detect.Measure(t.Context(), o); r.Rows[0].Throughput != 2000 {
+		t.Errorf("%+v", r.Rows[0])
+	}
+}
