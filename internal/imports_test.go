@@ -17,7 +17,7 @@ const module = "github.com/org/goproxy-action/"
 // layers are the floors of the house: a package imports packages of lower floors only. The ground imports nobody.
 var layers = [][]string{
 	{"internal/problem", "internal/source", "internal/egress", "policy"},
-	{"internal/toolfile"},
+	{"internal/catalogue", "internal/toolfile"},
 	{"internal/config", "internal/checksumdb", "internal/machine", "internal/release"},
 	{"internal/lockfile", "internal/detect"},
 	{"internal/choose", "internal/diagnose"},
@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"internal/inject"},
 	{"internal/report"},
 	{"internal/ecosystem"},
-	{"internal/ecosystem/git", "internal/ecosystem/golang", "internal/ecosystem/npm", "internal/ecosystem/workflow"},
+	{"internal/ecosystem/cargo", "internal/ecosystem/git", "internal/ecosystem/golang", "internal/ecosystem/maven", "internal/ecosystem/npm", "internal/ecosystem/pypi", "internal/ecosystem/workflow"},
 	{"internal/front"},
 	{"internal/front/github", "internal/front/gitlab", "internal/front/shell"},
 	{"internal/run"},

@@ -53,6 +53,8 @@ type Config struct {
 	// Official and Sources are addresses without a trailing slash; they may hold a password.
 	Official map[string]Value[string]
 	Sources  map[string]Value[[]string]
+	// Mirrors are rows that extend the catalogue (see catalogue.Of), each address once; their URLs may hold a password.
+	Mirrors Value[[]source.Source]
 	// Trusted are hosts as source.Location.HostPort spells them, or domains with a leading dot, which take in the names
 	// below them only.
 	Trusted map[string]Value[[]string]
@@ -240,6 +242,9 @@ func (c Config) Secrets() []string {
 	urls := []string{c.HTTPSProxy.V, c.HTTPProxy.V}
 	for _, e := range []string{source.Go, source.NPM} {
 		urls = append(append(urls, c.Official[e].V), c.Sources[e].V...)
+	}
+	for _, m := range c.Mirrors.V {
+		urls = append(urls, m.URL)
 	}
 	var out []string
 	if c.Token.V != "" {

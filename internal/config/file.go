@@ -238,6 +238,9 @@ func (r *reader) setting(s Setting, key *token.Token, n ast.Node) error {
 		return nil
 	}
 	seq, isList := n.(*ast.SequenceNode)
+	if s.Kind == Rows && isList {
+		return r.rows(s, seq)
+	}
 	v, isText := text(n)
 	switch {
 	case s.Kind == List && isList:
@@ -258,10 +261,33 @@ func (r *reader) setting(s Setting, key *token.Token, n ast.Node) error {
 	return r.noValue(s.YAML, key, n, s)
 }
 
+// rows reads a sequence of mappings, each as keys and values in turn.
+func (r *reader) rows(s Setting, seq *ast.SequenceNode) error {
+	for _, item := range seq.Values {
+		pairs, err := r.pairs("a row of "+s.YAML, item)
+		if err != nil {
+			return err
+		}
+		var texts []string
+		var tokens []*token.Token
+		for _, p := range pairs {
+			v, ok := text(p.value)
+			if !ok {
+				return r.noValue(s.YAML+"."+p.key, p.at, p.value, Setting{Example: "text"})
+			}
+			texts, tokens = append(texts, p.key, v), append(tokens, p.at, p.value.GetToken())
+		}
+		if err := r.apply(s, start(item), texts, tokens); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *reader) noValue(name string, key *token.Token, n ast.Node, s Setting) error {
 	hint := "write one value, such as " + s.Example
 	switch {
-	case s.Kind == List:
+	case s.Kind == List || s.Kind == Rows:
 		hint = "write a list, such as " + s.Example + ", or remove the key"
 	case s.Allowed != nil:
 		hint = "allowed: " + strings.Join(s.Allowed, ", ")
@@ -279,11 +305,14 @@ func (r *reader) apply(s Setting, key *token.Token, texts []string, tokens []*to
 		return nil
 	}
 	at := key
-	if len(tokens) > 0 {
+	if len(tokens) > 0 && !f.whole {
 		at = tokens[min(f.item, len(tokens)-1)]
 	}
 	found := "the value"
-	if !s.Secret && f.item < len(texts) && texts[f.item] != "" {
+	switch {
+	case f.whole:
+		found = "a row"
+	case !s.Secret && f.item < len(texts) && texts[f.item] != "":
 		found = r.quote(texts[f.item])
 	}
 	err := r.fail(at, 0, f.next(r.hidden), "%s: %s %s", s.YAML, found, f.cause(r.hidden || s.Secret))

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/goproxy-action/internal/catalogue"
 	"github.com/org/goproxy-action/internal/source"
 )
 
@@ -24,11 +25,13 @@ const PolicyDir = ".goproxy/policy"
 type Kind int
 
 // Kinds. A List is a sequence in the file; where it is also a flag or an input it is written with commas there, and may
-// be in the file. Pairs are a mapping whose keys are free.
+// be in the file. Pairs are a mapping whose keys are free; Rows a sequence of mappings, whose keys the row's own check
+// knows.
 const (
 	Text Kind = iota
 	List
 	Pairs
+	Rows
 )
 
 // Setting is one row of the table.
@@ -64,7 +67,9 @@ type Setting struct {
 type fault struct {
 	// item is the index of the offending text; why goes on from "the value ...". detail may name parts of the text; nil
 	// where there is none.
-	item   int
+	item int
+	// whole is true where all texts together are meant.
+	whole  bool
 	why    string
 	detail error
 	// hint is the next step. write is the right spelling; it is the file's own text in another form, and so is not shown
@@ -174,6 +179,9 @@ func Settings() []Setting {
 			Doc: "Further module proxies to choose from, asked before the catalogue.", set: setSources(source.Go)},
 		{Name: "sources.npm", YAML: "sources.npm", Kind: List, Example: "[https://npm.corp.example]",
 			Doc: "Further registries to choose from, asked before the catalogue.", set: setSources(source.NPM)},
+		{Name: "mirrors", YAML: "mirrors", Kind: Rows, Default: "the catalogue",
+			Example: `[{url: "https://goproxy.corp.example", ecosystem: go, operator: Corp IT, region: EU}, {url: "https://goproxy.io", ecosystem: go, off: not allowed here}]`,
+			Doc:     "Rows that extend the catalogue, with its columns ([mirrors.md](mirrors.md)): " + strings.Join(catalogue.Names(), ", ") + ". A row with off takes the place of that address out.", set: setMirrors},
 		{Name: "trusted.go", YAML: "trusted.go", Kind: List, Default: "the catalogue, and what the runner itself names", Example: "[goproxy.corp.example, .mirrors.example]",
 			Doc: "The only hosts that Go modules may come from. A leading dot takes in all names below a domain. An empty list trusts nobody.", set: setTrusted(source.Go)},
 		{Name: "trusted.npm", YAML: "trusted.npm", Kind: List, Default: "the catalogue, and what the runner itself names", Example: "[npm.corp.example]",
@@ -406,6 +414,27 @@ func setSeverity(c *Config, v []string, origin string) *fault {
 		return &fault{why: "is no rule", hint: "rules are called like GO001, or main.deny for what deny of package main finds"}
 	}
 	put(&c.Severity, v[0], Value[string]{v[1], origin})
+	return nil
+}
+
+// maxMirrors bounds the rows of the user's: each is a place to ask.
+const maxMirrors = 100
+
+func setMirrors(c *Config, v []string, origin string) *fault {
+	s, wrong := catalogue.Row(v, source.User)
+	if wrong == nil && slices.ContainsFunc(c.Mirrors.V, func(o source.Source) bool { return catalogue.Same(o, s) }) {
+		wrong = &catalogue.Fault{Whole: true, Why: "is of an address that has a row already", Hint: "keep one"}
+	}
+	if wrong == nil && len(c.Mirrors.V) == maxMirrors {
+		wrong = &catalogue.Fault{Whole: true, Why: "is one too many", Hint: "keep " + strconv.Itoa(maxMirrors) + " rows"}
+	}
+	if wrong != nil {
+		return &fault{item: wrong.Item, whole: wrong.Whole, why: wrong.Why, detail: wrong.Detail, hint: wrong.Hint}
+	}
+	if c.Mirrors.Origin == "" {
+		c.Mirrors.Origin = origin
+	}
+	c.Mirrors.V = append(c.Mirrors.V, s)
 	return nil
 }
 

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"golang.org/x/mod/module"
+
+	"github.com/org/goproxy-action/internal/catalogue"
+	"github.com/org/goproxy-action/internal/source"
 )
 
 // Stricter is base, the configuration of the commit that a change is measured against, with head, that of the change,
@@ -19,6 +22,7 @@ import (
 //   - hosts and prefixes of modules that base allows too, where base has a list, and any list where it has none;
 //   - scripts that base allows too; where base has no list only an empty one is known to be narrower;
 //   - addresses that base allows too; require-address; direct: deny;
+//   - rows of mirrors that switch a place off;
 //   - names of packages in scopes that base does not have;
 //   - fewer days for waivers;
 //   - verify that compares more, a younger head of the log, fewer modules that are public;
@@ -48,6 +52,21 @@ func (base Config) Stricter(head Config) Config {
 		if _, known := base.Scopes[name]; !known {
 			put(&out.Scopes, name, Value[string]{h.V, h.Origin + by})
 		}
+	}
+	out.Mirrors.V = slices.Clone(base.Mirrors.V)
+	for _, h := range head.Mirrors.V {
+		i := slices.IndexFunc(out.Mirrors.V, func(b source.Source) bool { return catalogue.Same(b, h) })
+		switch {
+		case h.Off == "":
+			continue
+		case i < 0:
+			out.Mirrors.V = append(out.Mirrors.V, h)
+		case out.Mirrors.V[i].Off == "":
+			out.Mirrors.V[i].Off = h.Off
+		default:
+			continue
+		}
+		out.Mirrors.Origin = head.Mirrors.Origin + by
 	}
 	out.Trusted = maps.Clone(base.Trusted)
 	for ecosystem, h := range head.Trusted {

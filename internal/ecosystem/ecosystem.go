@@ -29,6 +29,8 @@ type Machine struct {
 	Stamped string
 	// Extra are further sources of the user's configuration, asked before the catalogue.
 	Extra []string
+	// Mirrors are the catalogue's rows of this ecosystem, with the user's among them (see catalogue.Of).
+	Mirrors []source.Source
 	// SumDBKeys are verifier keys ("name+hash+key") of checksum databases that the user trusts beside the known one.
 	SumDBKeys []string
 	// ModuleHosts and ModulePrefixes are the only hosts, and the only patterns as in GOPRIVATE, that paths of required
@@ -93,7 +95,7 @@ var ErrNoTool = errors.New("the tool is not installed")
 // Ecosystem is what was read of one package manager on this machine and in this checkout. Functions that are nil are
 // not available for it.
 type Ecosystem struct {
-	// Name is source.Go, source.NPM or source.Git.
+	// Name is source.Go, source.NPM, source.Git, source.PyPI, source.Crates or source.Maven.
 	Name string
 	// Present is true when the checkout has files of it.
 	Present bool

@@ -29,7 +29,7 @@ func (j *job) data() decide.Data {
 			}
 		}
 		for _, s := range e.SumDB {
-			if loc, err := source.Locate(s.URL); err == nil && s.Origin == source.Builtin {
+			if loc, err := source.Locate(s.URL); err == nil && s.Origin == source.Builtin && s.Off == "" {
 				hosts[loc.HostPort()] = true
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/goproxy-action/internal/catalogue"
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/config"
 	"github.com/org/goproxy-action/internal/decide"
@@ -395,20 +396,26 @@ const (
 	ScopeRepo = "repo"
 )
 
+// systems are the ecosystems that are set up.
+var systems = map[string]func(ecosystem.Machine, *lockfile.Checkout) (*ecosystem.Ecosystem, error){source.Go: golang.New, source.NPM: npm.New}
+
+// machine is what one ecosystem may know of the machine and of the settings.
+func (j *job) machine(name string) ecosystem.Machine {
+	return ecosystem.Machine{Lookup: j.Lookup, Environ: j.Environ, OS: j.OS, Official: j.config.Official[name].V, Stamped: j.Stamped[name],
+		Extra: j.config.Sources[name].V, Mirrors: catalogue.Of(name, j.config.Mirrors.V), SumDBKeys: j.config.SumDBKeys.V,
+		RepoOnly: j.Scope == ScopeRepo, ModuleHosts: j.config.ModuleHosts.V, ModulePrefixes: j.config.ModulePrefixes.V,
+		Scripts: j.config.Scripts.V, Scopes: values(j.config.Scopes), Public: j.config.ModulePublic.V}
+}
+
 // read gathers what is known of each ecosystem: those asked for, else those that the checkout has files of, else those
 // whose tools are installed; everything where all is true.
 func (j *job) read(all bool) error {
-	news := map[string]func(ecosystem.Machine, *lockfile.Checkout) (*ecosystem.Ecosystem, error){source.Go: golang.New, source.NPM: npm.New}
 	var found []*ecosystem.Ecosystem
 	for _, name := range []string{source.Go, source.NPM} {
 		if j.Only != "" && j.Only != name || j.Only == "" && j.config.Tools.V != nil && !slices.Contains(j.config.Tools.V, name) {
 			continue
 		}
-		m := ecosystem.Machine{Lookup: j.Lookup, Environ: j.Environ, OS: j.OS, Official: j.config.Official[name].V,
-			Stamped: j.Stamped[name], Extra: j.config.Sources[name].V, SumDBKeys: j.config.SumDBKeys.V, RepoOnly: j.Scope == ScopeRepo,
-			ModuleHosts: j.config.ModuleHosts.V, ModulePrefixes: j.config.ModulePrefixes.V,
-			Scripts: j.config.Scripts.V, Scopes: values(j.config.Scopes), Public: j.config.ModulePublic.V}
-		e, err := news[name](m, j.checkout)
+		e, err := systems[name](j.machine(name), j.checkout)
 		if err != nil {
 			return err
 		}
@@ -439,16 +446,21 @@ func (j *job) read(all bool) error {
 	}
 	for _, e := range slices.Concat(j.systems, j.others) {
 		j.notes = append(j.notes, e.Notes...)
-		for _, s := range append(append(slices.Clone(e.InForce), e.Catalogue...), e.SumDB...) {
-			if s.Origin == source.Checkout {
-				continue // a stranger must not choose what the log hides
-			}
-			for _, secret := range source.Secrets(s.URL) {
-				j.mask(secret)
-			}
-		}
+		j.maskSources(e)
 	}
 	return nil
+}
+
+// maskSources keeps the secrets in the addresses of sources out of the host's log.
+func (j *job) maskSources(e *ecosystem.Ecosystem) {
+	for _, s := range append(append(slices.Clone(e.InForce), e.Catalogue...), e.SumDB...) {
+		if s.Origin == source.Checkout {
+			continue // a stranger must not choose what the log hides
+		}
+		for _, secret := range source.Secrets(s.URL) {
+			j.mask(secret)
+		}
+	}
 }
 
 // mask keeps a secret out of the host's log, where it has one.

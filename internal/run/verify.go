@@ -317,7 +317,10 @@ func fetchFrom(client *detect.Client, p source.Source) func(context.Context, str
 // job asks as well; the log's own hosts; the relays of mirrors, where that is wanted, and never for a log that is not
 // everybody's. Where GOSUMDB has an address, that alone. The policies have to accept each by name.
 func (j *job) logPlaces(ctx context.Context, engine *decide.Engine, e *ecosystem.Ecosystem, q question) ([]source.Source, error) {
-	own := e.SumDB
+	on := func(list []source.Source) []source.Source {
+		return slices.DeleteFunc(slices.Clone(list), func(s source.Source) bool { return s.Off != "" })
+	}
+	own := on(e.SumDB)
 	var relays, mirrors []source.Source
 	if e.SumDBFixed != "" && len(own) > 0 {
 		own = own[:1]
@@ -327,7 +330,7 @@ func (j *job) logPlaces(ctx context.Context, engine *decide.Engine, e *ecosystem
 			relays = planned(q.plan, e.Name)
 		}
 		if q.wide && e.Log.Public {
-			mirrors = slices.DeleteFunc(slices.Clone(e.Catalogue), func(s source.Source) bool { return s.Off != "" })
+			mirrors = on(e.Catalogue)
 		}
 	}
 	allowed, err := j.permittedByName(ctx, engine, slices.Concat(relays, own, mirrors))

@@ -6,9 +6,12 @@ package source
 
 // Ecosystems, as they are called in reports, settings and policies.
 const (
-	Go  = "go"
-	NPM = "npm"
-	Git = "git"
+	Go     = "go"
+	NPM    = "npm"
+	Git    = "git"
+	PyPI   = "pypi"
+	Crates = "crates"
+	Maven  = "maven"
 )
 
 // Roles of a source.
@@ -34,6 +37,12 @@ const (
 	Change = "change"
 )
 
+// What the catalogue says of an operator.
+const (
+	Confirmed   = "confirmed"
+	Unconfirmed = "unconfirmed"
+)
+
 // Official is the id of the source that a toolchain has built in. Its address is asked of the toolchain at run time
 // and stands nowhere in this program.
 const Official = "official"
@@ -42,7 +51,7 @@ const Official = "official"
 type Source struct {
 	// ID is short and stable: "official", "goproxy.cn"; a source of the user's has its host as ID.
 	ID string
-	// Ecosystem is Go or NPM.
+	// Ecosystem is Go, NPM, PyPI, Crates or Maven.
 	Ecosystem string
 	// Role is ModuleProxy, Registry or ChecksumDB.
 	Role string
@@ -53,6 +62,9 @@ type Source struct {
 	// Operator, Region, Claim and Checked say who runs a mirror, where, who says so, and when that was looked up
 	// (2006-01-02). Empty for sources that are not of the catalogue.
 	Operator, Region, Claim, Checked string
+	// Trust is Confirmed where somebody answers for the operator, and Unconfirmed where nobody could; then it is Off. Empty
+	// for sources that are not of the catalogue.
+	Trust string
 	// Limits are what is known of its limits ("fetches take up to a minute for a cold version"); empty where nothing is.
 	Limits string
 	// Relay is what the catalogue claims of a module proxy's relay of the checksum database: "yes", "no", or empty where

@@ -78,25 +78,6 @@ func Join(co *lockfile.Checkout) error {
 	return nil
 }
 
-// Catalogue are the module proxies run by others, in no order of preference. Which of them relay the checksum database
-// is left to the probe. New slices at each call.
-func Catalogue() []source.Source {
-	row := func(id, url, operator, region, claim string) source.Source {
-		return source.Source{ID: id, Ecosystem: source.Go, Role: source.ModuleProxy, URL: url, Origin: source.Builtin,
-			Operator: operator, Region: region, Claim: claim, Checked: "2026-11-22", Public: true}
-	}
-	unconfirmed := row("proxy.golang.com.cn", "https://proxy.golang.com.cn", "", "CN", "listed by others only")
-	unconfirmed.Off = "its operator could not be confirmed"
-	return []source.Source{
-		row("goproxy.cn", "https://goproxy.cn", "Goproxy.cn (non-profit, sponsored by Qiniu Cloud)", "CN", "its own README, github.com/goproxy/goproxy.cn"),
-		row("goproxy.io", "https://goproxy.io", "GOPROXY.IO", "global, CN", "its own source, github.com/goproxyio/goproxy"),
-		row("mirrors.aliyun.com", "https://mirrors.aliyun.com/goproxy", "Alibaba Cloud", "CN", "github.com/RubyMetric/chsrc"),
-		row("mirrors.tencent.com", "https://mirrors.tencent.com/go", "Tencent Cloud", "CN", "READMEs of the operator's SDKs"),
-		row("mirrors.huaweicloud.com", "https://mirrors.huaweicloud.com/repository/goproxy", "Huawei Cloud (no checksum relay)", "CN", "github.com/RubyMetric/chsrc"),
-		unconfirmed,
-	}
-}
-
 // view is what was read of Go on one machine and in one checkout.
 type view struct {
 	m     ecosystem.Machine
@@ -196,8 +177,10 @@ func (v *view) assemble() {
 	for _, raw := range v.m.Extra {
 		add(named(raw, source.User))
 	}
-	for _, s := range Catalogue() {
-		add(s)
+	for _, s := range v.m.Mirrors {
+		if s.Role == source.ModuleProxy {
+			add(s)
+		}
 	}
 }
 
@@ -277,7 +260,7 @@ func (v *view) databases() []source.Source {
 		s.Role, s.Public = source.ChecksumDB, origin == source.Builtin
 		return s
 	}
-	own := []source.Source{row("https://"+defaultDB, source.Builtin), row("https://"+aliasDB, source.Builtin)}
+	own := v.logHosts()
 	if !db.sound() {
 		return own
 	}
@@ -290,6 +273,25 @@ func (v *view) databases() []source.Source {
 	list := []source.Source{row(db.url, from.origin)}
 	for _, s := range own {
 		if s.ID == list[0].ID && s.URL == list[0].URL {
+			list[0] = s
+		} else {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// logHosts are the hosts of the log that the go command has built in: its own, then those that the catalogue knows beside
+// it.
+func (v *view) logHosts() []source.Source {
+	first := named("https://"+defaultDB, source.Builtin)
+	first.Role, first.Public = source.ChecksumDB, true
+	list := []source.Source{first}
+	for _, s := range v.m.Mirrors {
+		if s.Role != source.ChecksumDB {
+			continue
+		}
+		if s.ID == first.ID {
 			list[0] = s
 		} else {
 			list = append(list, s)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/org/goproxy-action/internal/catalogue"
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/ecosystem"
@@ -24,6 +25,9 @@ import (
 )
 
 const goEnv = "# defaults\nGOPROXY=https://official.test,direct\nGOSUMDB=sum.golang.org\nGOTOOLCHAIN=local\n"
+
+// mirrors are the module proxies of the catalogue.
+var mirrors = slices.DeleteFunc(catalogue.Of(source.Go, nil), func(s source.Source) bool { return s.Role != source.ModuleProxy })
 
 // write puts files below a new directory and returns it.
 func write(tb testing.TB, files map[string]string) string {
@@ -57,7 +61,7 @@ func machine(tb testing.TB, env map[string]string) ecosystem.Machine {
 	root := write(tb, map[string]string{"go.env": goEnv, "bin/go": "#!/bin/sh\necho started >&2\nexit 1\n"})
 	all := map[string]string{"PATH": filepath.Join(root, "bin")}
 	maps.Copy(all, env)
-	return ecosystem.Machine{OS: runtime.GOOS, Lookup: func(name string) (string, bool) { v, ok := all[name]; return v, ok }}
+	return ecosystem.Machine{OS: runtime.GOOS, Mirrors: catalogue.Of(source.Go, nil), Lookup: func(name string) (string, bool) { v, ok := all[name]; return v, ok }}
 }
 
 var oneModule = map[string]string{
@@ -98,7 +102,7 @@ func TestNewOnAPlainRunner(t *testing.T) {
 	if got, want := ids(e.InForce), "official=https://official.test(builtin)"; got != want {
 		t.Errorf("in force %s, want %s", got, want)
 	}
-	if e.Catalogue[0].ID != source.Official || len(e.Catalogue) != 1+len(Catalogue()) {
+	if e.Catalogue[0].ID != source.Official || len(e.Catalogue) != 1+len(mirrors) {
 		t.Errorf("catalogue %s", ids(e.Catalogue))
 	}
 	if got, want := ids(e.SumDB), "sum.golang.org=https://sum.golang.org(builtin) sum.golang.google.cn=https://sum.golang.google.cn(builtin)"; got != want {
@@ -464,7 +468,7 @@ func TestBrokenFlags(t *testing.T) {
 func TestFillAfterTheChoice(t *testing.T) {
 	t.Parallel()
 	e := read1(t, map[string]string{"GOPROXY": "http://dead.test|direct", "GOSUMDB": "off", "GO111MODULE": "off"}, oneModule)
-	pick := choose.Picked{Source: Catalogue()[0], Via: "direct", IPs: []string{"192.0.2.1"}, ChecksumDB: true}
+	pick := choose.Picked{Source: mirrors[0], Via: "direct", IPs: []string{"192.0.2.1"}, ChecksumDB: true}
 	in := facts(e, &choose.Choice{Sources: []choose.Picked{pick}, GoDirect: true, SumDBReached: true})
 	plan := decide.From{Origin: "builtin", Setting: "plan"}
 	if len(in.Go.Proxies) != 2 || in.Go.Proxies[1].Before != "," || in.Go.Proxies[0].From != plan || in.Go.SumDB.From != plan || in.Go.SumDB.Mode != "on" ||
@@ -492,7 +496,7 @@ func TestFillAfterTheChoice(t *testing.T) {
 
 func TestChanges(t *testing.T) {
 	t.Parallel()
-	cn, own := Catalogue()[0], named("https://u:p4ssw0rd@own.test", source.Runner)
+	cn, own := mirrors[0], named("https://u:p4ssw0rd@own.test", source.Runner)
 	relays := choose.Picked{Source: cn, ChecksumDB: true}
 	for name, tt := range map[string]struct {
 		env    map[string]string

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/org/goproxy-action/internal/catalogue"
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/lockfile"
@@ -425,7 +426,7 @@ func TestRunnersVerificationOfOthers(t *testing.T) {
 // A registry that a file of the project's names is not overruled, and one that it does not name is set.
 func TestOtherSettingsFreezeAndAreSpared(t *testing.T) {
 	t.Parallel()
-	choice := choose.Choice{Sources: []choose.Picked{{Source: Catalogue()[0]}}}
+	choice := choose.Choice{Sources: []choose.Picked{{Source: catalogue.Of(source.NPM, nil)[0]}}}
 	for name, tt := range map[string]struct {
 		file, text string
 		frozen     string

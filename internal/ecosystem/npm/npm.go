@@ -99,7 +99,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 	r := &room{m: m, co: co, official: official, values: s.values, locks: locks, groups: g.groups, flagged: g.flagged, facts: facts}
 	r.exe, _ = find(m, co.Fence)
 	r.rows = map[string]source.Source{}
-	for _, row := range append(Catalogue(), officialSource(r.official)) {
+	for _, row := range append(slices.Clone(m.Mirrors), officialSource(r.official)) {
 		if loc, err := source.Locate(row.URL); err == nil {
 			r.rows[placeKey(loc)] = row
 		}
@@ -167,7 +167,7 @@ func (r *room) assemble(e *ecosystem.Ecosystem) {
 	for _, raw := range r.m.Extra {
 		add(source.Source{Ecosystem: source.NPM, Role: source.Registry, URL: raw, Origin: source.User})
 	}
-	for _, s := range Catalogue() {
+	for _, s := range r.m.Mirrors {
 		add(s)
 	}
 }

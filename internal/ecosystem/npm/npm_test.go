@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/org/goproxy-action/internal/catalogue"
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
@@ -53,7 +54,7 @@ func checkout(t *testing.T, files map[string]string) *lockfile.Checkout {
 
 // machine has the given environment and a default registry stamped in.
 func machine(environ ...string) ecosystem.Machine {
-	return ecosystem.Machine{OS: runtime.GOOS, Environ: environ, Stamped: official, Lookup: func(name string) (string, bool) {
+	return ecosystem.Machine{OS: runtime.GOOS, Mirrors: catalogue.Of(source.NPM, nil), Environ: environ, Stamped: official, Lookup: func(name string) (string, bool) {
 		for _, pair := range environ {
 			if k, v, _ := strings.Cut(pair, "="); k == name {
 				return v, true
@@ -579,7 +580,7 @@ func TestIntegrityClass(t *testing.T) {
 
 func TestFillAndChangesAfterAChoice(t *testing.T) {
 	t.Parallel()
-	mirror := Catalogue()[0]
+	mirror := catalogue.Of(source.NPM, nil)[0]
 	choice := choose.Choice{Ecosystem: source.NPM, Why: "the official registry does not answer",
 		Sources: []choose.Picked{{Source: mirror, Via: detect.ViaDirect, IPs: []string{"192.0.2.1"}}}}
 	e := open(t, machine("NPM_CONFIG_REGISTRY=https://dead.test", "BUN_CONFIG_REGISTRY=https://registry.npmmirror.com"),
@@ -686,7 +687,7 @@ func TestUnknownOfficialIsANote(t *testing.T) {
 	m := machine()
 	m.Stamped = ""
 	e := open(t, m, map[string]string{"package.json": "{}"})
-	if len(e.Notes) != 1 || len(e.InForce) != 0 || len(e.Catalogue) != len(Catalogue()) {
+	if len(e.Notes) != 1 || len(e.InForce) != 0 || len(e.Catalogue) != len(catalogue.Of(source.NPM, nil)) {
 		t.Errorf("%+v", e)
 	}
 }

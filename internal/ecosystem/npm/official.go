@@ -8,23 +8,7 @@ import (
 	"sync"
 
 	"github.com/org/goproxy-action/internal/ecosystem"
-	"github.com/org/goproxy-action/internal/source"
 )
-
-// Catalogue are the public mirrors of the npm registry that are known to this program. The official registry is not
-// among them: its address is asked of npm itself.
-func Catalogue() []source.Source {
-	const checked = "2026-11-22"
-	row := func(id, url, operator, claim string) source.Source {
-		return source.Source{ID: id, Ecosystem: source.NPM, Role: source.Registry, URL: url, Origin: source.Builtin,
-			Operator: operator, Region: "China", Claim: claim, Checked: checked, Public: true}
-	}
-	return []source.Source{
-		row("registry.npmmirror.com", "https://registry.npmmirror.com", "npmmirror (cnpm, Alibaba Cloud)", "https://npmmirror.com"),
-		row("mirrors.huaweicloud.com", "https://mirrors.huaweicloud.com/repository/npm", "Huawei Cloud", "https://mirrors.huaweicloud.com/home"),
-		row("mirrors.cloud.tencent.com", "https://mirrors.cloud.tencent.com/npm", "Tencent Cloud", "https://mirrors.cloud.tencent.com/help/npm.html"),
-	}
-}
 
 // defaultRegistry matches the definition in npm 7 and later.
 var defaultRegistry = sync.OnceValue(func() *regexp.Regexp {
