@@ -288,12 +288,11 @@ func (v *view) logHosts() []source.Source {
 	first.Role, first.Public = source.ChecksumDB, true
 	list := []source.Source{first}
 	for _, s := range v.m.Mirrors {
-		if s.Role != source.ChecksumDB {
-			continue
-		}
-		if s.ID == first.ID {
+		switch {
+		case s.Role != source.ChecksumDB:
+		case s.ID == first.ID:
 			list[0] = s
-		} else {
+		case s.Off == "":
 			list = append(list, s)
 		}
 	}
