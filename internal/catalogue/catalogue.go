@@ -13,45 +13,30 @@ import (
 //go:embed mirrors.yaml
 var mirrors []byte
 
-// builtin is the embedded file. A test has read it: what is wrong with it is a bug.
+// builtin is the embedded file. It has no faults: TestBuiltin reads it, in each build's tests.
 var builtin = sync.OnceValue(func() []source.Source {
-	list, err := Read("mirrors.yaml", mirrors)
-	if err != nil {
-		panic(err)
-	}
+	list, _ := Read("mirrors.yaml", mirrors)
 	return list
 })
 
 // Builtin are the rows of this program's own catalogue, in its order. The caller may change the result.
 func Builtin() []source.Source { return slices.Clone(builtin()) }
 
-// Of are the rows of one ecosystem, with the user's among them: his row for an address that the catalogue has takes the
-// place of that row, and what it leaves out is taken from there; others follow. A row of his that is off takes nothing but
-// that from him. The caller may change the result.
+// Of are the rows of one ecosystem, with the user's rows own in it. His row for an address that the catalogue has takes
+// the place of that row, and what it leaves out is taken from there; with Off it takes the address out, so that nobody
+// asks it. Others follow. The caller may change the result.
 func Of(ecosystem string, own []source.Source) []source.Source {
-	var out []source.Source
-	for _, s := range builtin() {
-		if s.Ecosystem == ecosystem {
-			out = append(out, s)
-		}
-	}
-	return With(out, own, ecosystem)
-}
-
-// With is list with the rows of own that are of the ecosystem, as Of joins them.
-func With(list, own []source.Source, ecosystem string) []source.Source {
-	for _, s := range own {
-		if s.Ecosystem != ecosystem {
-			continue
-		}
+	others := func(s source.Source) bool { return s.Ecosystem != ecosystem }
+	list := slices.DeleteFunc(Builtin(), others)
+	for _, s := range slices.DeleteFunc(slices.Clone(own), others) {
 		i := slices.IndexFunc(list, func(known source.Source) bool { return Same(known, s) })
 		switch {
-		case i < 0:
+		case s.Off == "" && i < 0:
 			list = append(list, s)
-		case s.Off != "":
-			list[i].Off = s.Off
-		default:
+		case s.Off == "":
 			list[i] = over(s, list[i])
+		case i >= 0:
+			list = slices.Delete(list, i, i+1)
 		}
 	}
 	return list

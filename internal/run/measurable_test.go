@@ -48,7 +48,7 @@ func TestMeasurable(t *testing.T) {
 			t.Errorf("%s: %d rows", e.Name, len(e.Catalogue))
 		}
 		for _, s := range e.Catalogue {
-			if s.Ecosystem != e.Name || (s.Off != "") != (s.ID == "rsproxy.cn" || s.ID == "proxy.golang.com.cn") {
+			if s.Ecosystem != e.Name || s.ID == "rsproxy.cn" || (s.Off != "") != (s.ID == "proxy.golang.com.cn") {
 				t.Errorf("%s: %+v", e.Name, s)
 			}
 		}
