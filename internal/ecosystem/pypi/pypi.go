@@ -3,9 +3,11 @@
 package pypi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -71,7 +73,8 @@ func index(m ecosystem.Machine, fence, etc string) (raw, origin string, notes []
 }
 
 // files are where pip looks, what counts most last (pip, configuration.py): of the system, of the user, of a virtual
-// environment, and the one that PIP_CONFIG_FILE names, which the null device takes all away by.
+// environment, and the one that PIP_CONFIG_FILE names. Where that is there the user's are not read, and where it is the null
+// device none is.
 func files(m ecosystem.Machine, etc string) []string {
 	get := func(name string) string { v, _ := m.Lookup(name); return v }
 	name, null := "pip.conf", "/dev/null"
@@ -84,39 +87,44 @@ func files(m ecosystem.Machine, etc string) []string {
 			out = append(out, filepath.Join(append([]string{dir}, more...)...))
 		}
 	}
-	switch own := get("PIP_CONFIG_FILE"); {
-	case strings.EqualFold(own, null):
+	own := get("PIP_CONFIG_FILE")
+	if strings.EqualFold(own, null) {
 		return nil
-	case m.OS == "windows":
+	}
+	switch m.OS {
+	case "windows":
 		add(get("PROGRAMDATA"), "pip", name)
+	case "darwin":
+		add("/Library/Application Support", "pip", name)
+	default:
+		for _, dir := range filepath.SplitList(cmp.Or(get("XDG_CONFIG_DIRS"), filepath.Join(etc, "xdg"))) {
+			add(dir, "pip", name)
+		}
+		add(etc, name)
+	}
+	system := len(out)
+	home := get("HOME")
+	switch m.OS {
+	case "windows":
 		add(get("USERPROFILE"), "pip", name)
 		add(get("APPDATA"), "pip", name)
+	case "darwin":
+		add(home, ".pip", name)
+		add(home, ".config", "pip", name)
+		add(home, "Library", "Application Support", "pip", name)
 	default:
-		if m.OS == "darwin" {
-			add("/Library/Application Support", "pip", name)
-		} else {
-			dirs := get("XDG_CONFIG_DIRS")
-			if dirs == "" {
-				dirs = filepath.Join(etc, "xdg")
-			}
-			for _, dir := range filepath.SplitList(dirs) {
-				add(dir, "pip", name)
-			}
-			add(etc, name)
-		}
-		home := get("HOME")
 		add(home, ".pip", name)
 		if dir := get("XDG_CONFIG_HOME"); dir != "" {
 			add(dir, "pip", name)
-		} else if home != "" {
+		} else {
 			add(home, ".config", "pip", name)
 		}
-		if m.OS == "darwin" {
-			add(home, "Library", "Application Support", "pip", name)
-		}
+	}
+	if _, err := os.Stat(own); err == nil {
+		out = out[:system]
 	}
 	add(get("VIRTUAL_ENV"), name)
-	add(get("PIP_CONFIG_FILE"))
+	add(own)
 	return out
 }
 

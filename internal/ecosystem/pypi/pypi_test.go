@@ -110,6 +110,7 @@ func TestInForce(t *testing.T) {
 	write("etc/xdg/pip/pip.conf", "[global]\nindex-url = https://xdg.test/simple\n")
 	write("etc/pip.conf", "[global]\nindex-url = https://etc.test/simple\n")
 	own := write("own.conf", "[global]\n# no\nextra-index-url = https://extra.test\nindex-url = https://own.test/simple\n")
+	quiet := write("quiet.conf", "[global]\ntimeout = 5\n")
 	odd := write("odd.conf", "[global]\nindex-url = https://a@b@c/\n")
 	fenced := write("fence/pip.conf", "[global]\nindex-url = https://evil.test/simple\n")
 	for name, tt := range map[string]struct {
@@ -123,6 +124,7 @@ func TestInForce(t *testing.T) {
 		"named":          {map[string]string{"HOME": "user", "PIP_CONFIG_FILE": own}, "own.test https://own.test/simple runner ", ""},
 		"system":         {map[string]string{"etc": "etc"}, "etc.test https://etc.test/simple runner ", ""},
 		"user first":     {map[string]string{"etc": "etc", "HOME": "user"}, "user.test https://ci:s3cret@user.test/simple runner ", ""},
+		"user is hidden": {map[string]string{"etc": "etc", "HOME": "user", "PIP_CONFIG_FILE": quiet}, "etc.test https://etc.test/simple runner ", ""},
 		"switched off":   {map[string]string{"HOME": "user", "PIP_CONFIG_FILE": "/dev/null"}, "pypi.org https://pypi.org/simple builtin Python Software Foundation", ""},
 		"too large":      {map[string]string{"HOME": "bad"}, "pypi.org https://pypi.org/simple builtin Python Software Foundation", "it has more than 256 KiB"},
 		"fenced":         {map[string]string{"PIP_CONFIG_FILE": fenced}, "pypi.org https://pypi.org/simple builtin Python Software Foundation", "the author of the checkout"},
