@@ -192,7 +192,8 @@ func (d *Dialer) Addresses(ctx context.Context, host string) ([]netip.Addr, erro
 // after five seconds (resolv.conf's timeout), and one lost packet would make a network look offline.
 var askAgain = [...]time.Duration{500 * time.Millisecond, time.Second}
 
-// repeatedly asks again beside a question that stays open; the first answer wins, an error only when it is the last.
+// repeatedly asks again beside a question that stays open. The first answer wins, that there is no such name among them;
+// any other error only when it is the last.
 func repeatedly(ctx context.Context, question func(context.Context) ([]netip.Addr, error)) ([]netip.Addr, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -212,7 +213,7 @@ func repeatedly(ctx context.Context, question func(context.Context) ([]netip.Add
 	for again := 0; ; {
 		select {
 		case r := <-results:
-			if open--; r.err == nil || open == 0 {
+			if open--; r.err == nil || open == 0 || unknownName(r.err) {
 				return r.ips, r.err
 			}
 		case <-timer.C:
@@ -223,6 +224,12 @@ func repeatedly(ctx context.Context, question func(context.Context) ([]netip.Add
 			}
 		}
 	}
+}
+
+// unknownName tells that a name server has answered, and knows no such name.
+func unknownName(err error) bool {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound && !dns.IsTimeout && !dns.IsTemporary
 }
 
 func (d *Dialer) dial(ctx context.Context, network, address string, toProxy bool, trace *Trace) (net.Conn, error) {

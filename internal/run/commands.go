@@ -92,7 +92,7 @@ func (p Process) Detect(ctx context.Context) (report.Outcome, error) {
 	}
 	j.config.Probe.V, j.config.Strategy.V, j.deep = config.ProbeAll, config.StrategyKeep, true // nothing is chosen
 	j.readMachine()
-	o.Machine = j.machine
+	o.Machine = j.told
 	seen, _, err := j.look(ctx, engine)
 	o.Detect, o.Notes, o.NotAsked, o.Problem, o.Duration = &seen, j.notes, j.notAsked, err, time.Since(start)
 	return o, err

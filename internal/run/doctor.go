@@ -55,7 +55,7 @@ func (j *job) doctor(ctx context.Context, thing string, o *report.Outcome) error
 	if err != nil {
 		return err
 	}
-	o.Detect, o.Machine = &seen, j.machine
+	o.Detect, o.Machine = &seen, j.told
 	in, err := j.input(nil, &seen)
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (j *job) doctor(ctx context.Context, thing string, o *report.Outcome) error
 		return err
 	}
 	facts := diagnose.Facts{Network: seen, Alternatives: j.alternatives(seen.Rows)}
-	for _, c := range j.machine.Conflicts {
+	for _, c := range j.told.Conflicts {
 		facts.Conflicts = append(facts.Conflicts, c.Text+"; "+c.Fix)
 	}
 	if subject.name != "" {

@@ -20,13 +20,13 @@ func (j *job) readMachine() {
 		}
 	}
 	j.notes = append(j.notes, r.Notes...)
-	j.machine = &r
+	j.told = &r
 }
 
 // candidates are the proxies that tools are told of and that are not in force for this program.
 func (j *job) candidates() []detect.Candidate {
 	var out []detect.Candidate
-	for _, p := range j.machine.Proxies() {
+	for _, p := range j.told.Proxies() {
 		if p.URL == nil || len(out) == maxCandidates || slices.Contains([]string{j.proxies.HTTPS.Value, j.proxies.HTTP.Value}, p.URL.String()) {
 			continue
 		}
@@ -44,7 +44,7 @@ func (j *job) candidates() []detect.Candidate {
 func (j *job) bundles() []detect.Bundle {
 	out := []detect.Bundle{{Tool: "go"}} // the system's store, or SSL_CERT_FILE and SSL_CERT_DIR, as this program itself
 	for _, tool := range []string{machine.Git, machine.NPM, machine.PNPM, machine.Yarn, machine.Berry, machine.Bun, machine.Pip, machine.Cargo, "curl", "python"} {
-		s, told := j.machine.Bundle(tool)
+		s, told := j.told.Bundle(tool)
 		b := detect.Bundle{Tool: tool, Own: slices.Contains([]string{machine.NPM, machine.PNPM, machine.Yarn, machine.Berry, machine.Bun}, tool)}
 		switch {
 		case told && s.Key != "SSL_CERT_DIR":

@@ -88,8 +88,8 @@ type job struct {
 	// deep asks what no job asks, and extra are targets beside the sources.
 	deep  bool
 	extra []detect.Target
-	// machine is what the tools of this machine are told; nil where nobody asked.
-	machine *machine.Reading
+	// told is what the tools of this machine are told; nil where nobody asked.
+	told *machine.Reading
 	// others give facts and no sources.
 	others []*ecosystem.Ecosystem
 	// said is what sources say of versions.
