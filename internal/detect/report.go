@@ -237,6 +237,11 @@ type Check func(ctx context.Context, fetch Fetch) (Verdict, error)
 type Target struct {
 	Source source.Source
 	Check  Check
+	// Small asks for the smallest thing that proves the source, by one request and always the same one, so that its times can
+	// be compared; nil where Check does that.
+	Small Check
+	// Lookup asks a module proxy for a record of the checksum database, by one request, and verifies it; nil for other sources.
+	Lookup Check
 	// Load fetches one file of some hundred kilobytes and verifies it; nil where none is known.
 	Load func(ctx context.Context, fetch Fetch) (Loaded, error)
 	// Newest says when the newest version was made that the source lists of the one thing that sources are compared by; nil

@@ -54,7 +54,7 @@ func (v *view) target(s source.Source) detect.Target {
 	if s.Role == source.ChecksumDB {
 		return detect.Target{Source: s, Check: p.database}
 	}
-	return detect.Target{Source: s, Check: p.proxy}
+	return detect.Target{Source: s, Check: p.proxy, Small: p.small, Lookup: p.lookup, Load: p.loadOf(heavy()), Newest: p.newest}
 }
 
 type prober struct {
@@ -70,7 +70,7 @@ func (p prober) proxy(ctx context.Context, fetch detect.Fetch) (detect.Verdict, 
 	var relayed detect.Answer
 	var group sync.WaitGroup
 	group.Go(func() { relayed = p.relay(ctx, fetch) })
-	r, err := fetch(ctx, p.base+"/"+p.path+"/@v/"+p.version+".mod", maxAnswer)
+	verdict, err := p.small(ctx, fetch)
 	if err != nil {
 		cancel() // what the database says is of no use any more
 	}
@@ -78,9 +78,22 @@ func (p prober) proxy(ctx context.Context, fetch detect.Fetch) (detect.Verdict, 
 	if err != nil {
 		return detect.Verdict{}, err
 	}
-	verdict := p.judge(r)
 	verdict.ChecksumDB = relayed
 	return verdict, nil
+}
+
+// small asks for the go.mod alone.
+func (p prober) small(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {
+	r, err := fetch(ctx, p.base+"/"+p.path+"/@v/"+p.version+".mod", maxAnswer)
+	if err != nil {
+		return detect.Verdict{}, err
+	}
+	return p.judge(r), nil
+}
+
+// lookup asks for the record alone.
+func (p prober) lookup(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {
+	return p.record(ctx, fetch, p.base+"/sumdb/"+p.db.name)
 }
 
 func (p prober) judge(r detect.Response) detect.Verdict {

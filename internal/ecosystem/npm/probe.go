@@ -30,7 +30,8 @@ type manifest struct {
 // target asks a registry for one version and compares its integrity. Registries that do not serve /name/version are
 // asked for the whole package.
 func target(src source.Source) detect.Target {
-	return detect.Target{Source: src, Check: func(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {
+	base := strings.TrimRight(src.URL, "/")
+	return detect.Target{Source: src, Load: loadOf(base, heavyName, heavyVersion, heavyIntegrity), Newest: newest(base), Check: func(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {
 		base := strings.TrimRight(src.URL, "/") + "/" + probeName
 		// the version takes 2 KB; a mirror may add to it
 		answer, err := fetch(ctx, base+"/"+probeVersion, 256<<10)
