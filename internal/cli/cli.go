@@ -71,13 +71,16 @@ func Main(ctx context.Context, p Process) (code int) {
 	// As long as it is not known that stdout holds something else than lines for a shell, a shell that evaluates them has
 	// to fail with us: with bad use and a mistyped command, too.
 	m.shellLines = !github.Detect(m.env) && !slices.ContainsFunc(p.Args, func(a string) bool {
-		return slices.Contains([]string{"check", "verify", "detect", "doctor", "policy", "version", "completion", "help"}, a)
+		return slices.Contains([]string{"check", "verify", "detect", "doctor", "mirrors", "policy", "version", "completion", "help"}, a)
 	})
 	root := m.root()
 	root.SetArgs(p.Args)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil && m.watching {
+		return int(m.ending)
+	}
 	if ctx.Err() != nil {
 		return m.interrupted(context.Cause(ctx))
 	}
@@ -142,6 +145,10 @@ type program struct {
 	exported []inject.Change
 	// reported is true when the report has shown the error already.
 	reported bool
+	// watching is true when what is shown goes on until it is interrupted, which then is no failure; ending is the outcome
+	// of what was shown last.
+	watching bool
+	ending   problem.Code
 }
 
 func (m *program) root() *cobra.Command {
@@ -156,7 +163,7 @@ Exit codes: 0 clean, 1 violations of policy, 2 bad use or configuration, 3 the n
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) { m.started = true },
 	}
-	root.AddCommand(m.setup(), m.check(), m.proveLines(), m.detect(), m.doctor(), m.restore(), m.policy(), m.version())
+	root.AddCommand(m.setup(), m.check(), m.proveLines(), m.detect(), m.doctor(), m.mirrors(), m.restore(), m.policy(), m.version())
 	return root
 }
 

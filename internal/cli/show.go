@@ -44,7 +44,7 @@ func (m *program) show(o report.Outcome, format string, err error) error {
 		}
 		return err
 	}
-	if err != nil && o.Decision == nil && o.Detect == nil {
+	if err != nil && o.Decision == nil && o.Detect == nil && o.Mirrors == nil {
 		return err // there is nothing to report but the error
 	}
 	if e := report.Text(out, o, style); e != nil {

@@ -184,6 +184,11 @@ func JSON(w io.Writer, o Outcome) error {
 			jsonDecision
 			jsonEnd
 		}{logJSON(o.Log), decisionJSON(o), endJSON(o)}
+	case "mirrors":
+		document = struct {
+			jsonMirrors
+			jsonEnd
+		}{mirrorsJSON(o.Mirrors), endJSON(o)}
 	case "restore":
 		document = struct {
 			jsonInjection
@@ -199,7 +204,7 @@ func JSON(w io.Writer, o Outcome) error {
 			jsonEnd
 		}{detectJSON(o.Detect), planJSON(o), decisionJSON(o), compared(o), injectionJSON(o), endJSON(o)}
 	}
-	if o.Decision == nil || o.Command == "detect" || o.Command == "restore" {
+	if o.Decision == nil || o.Command == "detect" || o.Command == "mirrors" || o.Command == "restore" {
 		return writeJSON(w, document, "", nil)
 	}
 	return writeJSON(w, document, `"findings": []`, func(yield func(any) bool) {

@@ -103,6 +103,7 @@ func markdown(o Outcome, rows int) string {
 			t.end()
 		}
 	}
+	m.mirrors(o.Mirrors)
 	if o.Plan != nil && len(o.Plan.Choices) > 0 {
 		m.WriteString("\n### Plan\n\n")
 		for _, c := range o.Plan.Choices {

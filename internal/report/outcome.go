@@ -15,15 +15,17 @@ import (
 
 // Outcome is all that a run has to tell. Nil parts did not happen.
 type Outcome struct {
-	// Command is setup, check, verify, detect, doctor or restore.
+	// Command is setup, check, verify, detect, doctor, mirrors or restore.
 	Command string
 	// Dir is the checkout as the user named it.
 	Dir string
 	// Prefix is where the checkout lies in its repository, with a slash at its end; empty for the root.
 	Prefix string
 	// Version is this program's.
-	Version  string
-	Detect   *detect.Report
+	Version string
+	Detect  *detect.Report
+	// Mirrors are the sources that were sampled.
+	Mirrors  *Mirrors
 	Plan     *choose.Plan
 	Decision *decide.Decision
 	// Diagnosis is what doctor found.

@@ -68,6 +68,7 @@ func (p *page) outcome(o Outcome) {
 			p.machine(o.Machine)
 		}
 	}
+	p.mirrors(o.Mirrors)
 	if o.Plan != nil && len(o.Plan.Choices) > 0 {
 		p.heading("Plan")
 		for _, c := range o.Plan.Choices {

@@ -543,8 +543,11 @@ func ways(o Outcome) string {
 // verdict is the decision in words, as it came about.
 func verdict(o Outcome) string {
 	d := o.Decision
-	if o.Command == "verify" {
+	switch o.Command {
+	case "verify":
 		return joined("; ", verified(o), judged(d))
+	case "mirrors":
+		return o.Mirrors.best()
 	}
 	if d == nil {
 		if o.Diagnosis != nil || o.Command == "doctor" || o.Command == "detect" || o.Command == "restore" || o.Problem != nil {
