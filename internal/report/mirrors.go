@@ -228,13 +228,21 @@ func (m *sheet) mirrors(all *Mirrors) {
 				cold = millis(r.Cold.Median) + " (" + millis(r.Cold.P95) + ")"
 			}
 			t.row(place(r), code(r.Source.ID), prose(r.Via), fmt.Sprintf("%d/%d", r.Succeeded, r.Tried), middle(r.Warm), bar(r.Warm.Median, slowest),
-				cold, bar(r.Cold.Median, slowest), rate(r.Throughput), lookup(r), lag(r), answer(r.Content, "verified", "FALSE"), code(address(r)), prose(operator(r)), prose(remark(r)))
+				cold, bar(r.Cold.Median, slowest), rate(r.Throughput), lookup(r), lag(r), answer(r.Content, "verified", "FALSE"), unless(address(r), code), unless(operator(r), prose), prose(remark(r)))
 		}
 		t.end()
 	}
 	if all != nil && len(all.Sources) > 0 {
 		m.WriteString("\n" + prose(all.asked()) + "\n")
 	}
+}
+
+// unless marks up what is there.
+func unless(cell string, markup func(string) string) string {
+	if cell == "-" {
+		return cell
+	}
+	return markup(cell)
 }
 
 // barWidth is how many characters the longest bar has.

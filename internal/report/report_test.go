@@ -448,6 +448,11 @@ func TestJSONKeys(t *testing.T) {
 	for situation, keys := range map[string]string{
 		"captive": `class tls.intercepted tls.issuer tls.spki proxies sources.id sources.ecosystem sources.url sources.via sources.ok sources.reason
 			sources.content_verified sources.checksum_db sources.name_ms sources.connect_ms sources.tls_ms sources.ttfb_ms sources.ips evidence duration_ms error`,
+		"mirrorsRanked": `samples loads mirrors.id mirrors.ecosystem mirrors.role mirrors.url mirrors.origin mirrors.via mirrors.place mirrors.why mirrors.off mirrors.verified
+			mirrors.samples mirrors.succeeded mirrors.cut mirrors.gave_up mirrors.content_verified mirrors.checksum_db mirrors.cold.n mirrors.cold.min_ms mirrors.cold.median_ms
+			mirrors.cold.p95_ms mirrors.warm.n mirrors.name.n mirrors.connect.n mirrors.tls.n mirrors.total.n mirrors.log_lookup.n mirrors.throughput.n
+			mirrors.throughput.min_bytes_per_s mirrors.throughput.median_bytes_per_s mirrors.throughput.p95_bytes_per_s mirrors.load_reason mirrors.newest mirrors.lag_ms
+			mirrors.addresses mirrors.redirects mirrors.failures mirrors.operator mirrors.region mirrors.claim mirrors.checked mirrors.limits not_asked notes duration_ms error.exit_code`,
 		"hostileNames": `decision mode findings.id findings.severity findings.status findings.message findings.file findings.line findings.column findings.subject findings.fix
 			counts.packages counts.modules counts.sources counts.errors counts.warnings counts.mended counts.waived counts.known base findings.waiver not_asked notes duration_ms error.message error.hint error.exit_code`,
 		"restrictedSwitched": `detect.class detect.duration_ms detect.sources.id plan.sources.id plan.sources.ecosystem plan.sources.url plan.sources.via plan.sources.why plan.sources.latency_ms
@@ -463,9 +468,9 @@ func TestJSONKeys(t *testing.T) {
 		}
 	}
 	// nothing known at all: no array is null, nothing is allowed, unknown stays unknown
-	for _, command := range []string{"setup", "check", "detect", "restore"} {
+	for _, command := range []string{"setup", "check", "detect", "mirrors", "restore"} {
 		doc := render(t, func(w io.Writer) error { return JSON(w, Outcome{Command: command}) })
-		for key := range strings.SplitSeq("proxies sources evidence ips findings changes choices not_asked notes unavailable", " ") {
+		for key := range strings.SplitSeq("proxies sources mirrors evidence ips findings changes choices not_asked notes unavailable", " ") {
 			if strings.Contains(doc, `"`+key+`": null`) {
 				t.Errorf("%s: %s is null", command, key)
 			}

@@ -68,6 +68,7 @@ func situations() map[string]Outcome {
 			Settings: []machine.Setting{{Tool: machine.Git, Kind: machine.HTTPSProxy, For: "https://git.test/", Key: "http.proxy", Value: "http://ci:hunter2@proxy.test:3128", Shown: "http://***@proxy.test:3128", Origin: "~/.gitconfig:2", InForce: true},
 				{Tool: machine.Environment, Kind: machine.NoProxy, Key: "NO_PROXY", Value: "a", Shown: "a\x1b[2J ::error::", Origin: "NO_PROXY"}},
 			Conflicts: []machine.Conflict{{ID: "cases-differ", Tool: machine.Environment, Text: "HTTPS_PROXY and https_proxy differ", Fix: "set both", Origins: []string{"HTTPS_PROXY"}}}}},
+		"mirrorsRanked": mirrors(),
 		"allDirect": {
 			Command: "setup", Dir: ".", Duration: 212 * msec,
 			Detect: &detect.Report{Class: detect.Direct, Intercepted: detect.No, Duration: 44 * msec,
