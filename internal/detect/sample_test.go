@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/egress"
 	"github.com/org/goproxy-action/internal/source"
 	"github.com/org/goproxy-action/internal/upstreamtest"
 )
@@ -155,6 +156,32 @@ func TestSample(t *testing.T) {
 				t.Errorf("addresses %v", got.Addresses)
 			}
 		})
+	}
+}
+
+// A new connection takes a round trip for its name, itself, TLS and the question each; the kept one takes one.
+func TestSampleTellsColdFromWarm(t *testing.T) {
+	t.Parallel()
+	const trip = 40 * time.Millisecond
+	w := upstreamtest.NewWorld(t)
+	w.Serve("a.test", good())
+	resolve, dial := w.Far(trip)
+	at := target("a", "https://a.test")
+	at.Small, at.Lookup = at.Check, at.Check
+	at.Check = func(context.Context, detect.Fetch) (detect.Verdict, error) {
+		return detect.Verdict{OK: true, ChecksumDB: detect.Yes}, nil
+	}
+	got := detect.Sample(t.Context(), detect.Sampling{Dialer: &egress.Dialer{Resolve: resolve, Dial: dial, Roots: w.CA.Pool()}, Samples: 3, Targets: []detect.Target{at}})[0]
+	for name, is := range map[string]struct {
+		spread detect.Spread
+		trips  time.Duration
+	}{"name": {got.Name, 1}, "connect": {got.Connect, 1}, "tls": {got.TLS, 1}, "cold": {got.Cold, 4}, "total": {got.Total, 4}, "warm": {got.Warm, 1}, "look-up": {got.LogLookup, 1}} {
+		if is.spread.N != 3 || is.spread.Min < is.trips*trip || is.spread.Min > is.spread.Median || is.spread.Median > is.spread.P95 {
+			t.Errorf("%s: %+v", name, is.spread)
+		}
+	}
+	if got.Warm.Min >= got.Cold.Min || got.LogLookup.Min >= got.Cold.Min {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -74,7 +74,8 @@ func (j *job) mirrors(ctx context.Context, engine *decide.Engine, ask Measuring)
 	return m, nil
 }
 
-// candidates are the sources that policy lets be asked by name, each once; of the others it is said why not.
+// candidates are the sources that policy lets be asked by name, each once; of the others it is said why not. What is
+// switched off is asked where it is in force all the same.
 func (j *job) candidates(ctx context.Context, engine *decide.Engine, all bool) ([]detect.Target, error) {
 	var sources []source.Source
 	for _, e := range j.systems {
@@ -85,17 +86,21 @@ func (j *job) candidates(ctx context.Context, engine *decide.Engine, all bool) (
 		return nil, err
 	}
 	var out []detect.Target
-	seen := map[string]bool{}
+	seen := map[[3]string]bool{}
 	for _, e := range j.systems {
-		for _, s := range slices.Concat(e.InForce, e.Catalogue, e.SumDB) {
-			if seen[s.URL] {
+		for i, s := range slices.Concat(e.InForce, e.Catalogue, e.SumDB) {
+			key := [3]string{e.Name, s.Role, s.URL}
+			if loc, err := source.Locate(s.URL); err == nil {
+				key[2] = strings.TrimRight(loc.String(), "/")
+			}
+			if seen[key] {
 				continue
 			}
-			seen[s.URL] = true
+			seen[key] = true
 			switch {
 			case !allowed[s.URL]:
 				j.notAsked = append(j.notAsked, fmt.Sprintf("%s for %s: the policies do not accept it by its name", source.Plain(s.ID, 100), e.Name))
-			case s.Off != "" && !all:
+			case s.Off != "" && !all && i >= len(e.InForce):
 				j.notAsked = append(j.notAsked, fmt.Sprintf("%s for %s: it is switched off, since %s (--all asks it)", source.Plain(s.ID, 100), e.Name, s.Off))
 			default:
 				out = append(out, e.Target(s))

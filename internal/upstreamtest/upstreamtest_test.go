@@ -487,3 +487,46 @@ func TestGitHubAPI(t *testing.T) {
 		t.Errorf("counted %d: %q", g.Hits(), g.Requests())
 	}
 }
+
+// What lies far away takes a round trip for each step, and ends like any other.
+func TestFar(t *testing.T) {
+	t.Parallel()
+	const trip = 30 * time.Millisecond
+	w := NewWorld(t)
+	w.Serve("a.test", Status(http.StatusTeapot))
+	resolve, dial := w.Far(trip)
+	took := func(what string, do func()) {
+		began := time.Now()
+		if do(); time.Since(began) < trip {
+			t.Errorf("%s took %v", what, time.Since(began))
+		}
+	}
+	took("a name", func() {
+		if addrs, err := resolve(t.Context(), "a.test"); err != nil || len(addrs) != 1 {
+			t.Errorf("%v, %v", addrs, err)
+		}
+	})
+	var c net.Conn
+	var err error
+	took("a connection", func() { c, err = dial(t.Context(), "tcp", "a.test:80") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	took("a question", func() {
+		_, _ = io.WriteString(c, "GET / HTTP/1.0\r\n\r\n")
+		if all, err := io.ReadAll(c); err != nil || !strings.Contains(string(all), "418") {
+			t.Errorf("%q, %v", all, err)
+		}
+	})
+	c.Close()
+	if c, err = dial(t.Context(), "tcp", "a.test:80"); err != nil {
+		t.Fatal(err)
+	}
+	go c.Close()
+	if _, err := c.Read(make([]byte, 1)); err == nil {
+		t.Error("a closed connection gives something")
+	}
+	if _, err := dial(t.Context(), "tcp", "nobody.test:80"); err == nil {
+		t.Error("nobody is there")
+	}
+}
