@@ -43,7 +43,7 @@ func anySeries(r *rand.Rand, i int) detect.Series {
 // order of what comes in makes no difference, and whoever is not first is told why.
 func TestRankProperties(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(6, 6)) //nolint:gosec // the same series at each run
+	r := rand.New(rand.NewPCG(6, 6)) // the same series at each run
 	for range 2000 {
 		var all []detect.Series
 		for i := range r.IntN(12) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -84,6 +85,8 @@ func TestSpread(t *testing.T) {
 	}
 }
 
+var varying = regexp.MustCompile(` \(issued by.*| [0-9.]+m?s$`)
+
 // What sources do, and what is told of them. Each sample asks twice.
 func TestSample(t *testing.T) {
 	t.Parallel()
@@ -110,13 +113,13 @@ func TestSample(t *testing.T) {
 			told{Tried: 6, Succeeded: 4, Cold: 4, Warm: 4, Content: detect.No, Failures: []detect.Failure{{"answered with another page", detect.PageFault, 2}}}},
 		"refuses":    {func(w *upstreamtest.World) { w.Refuse("a.test") }, told{Tried: 6, Failures: []detect.Failure{{"connection refused", detect.DialFault, 6}}}},
 		"no name":    {func(*upstreamtest.World) {}, told{Tried: 6, Failures: []detect.Failure{{"the name has no address", detect.NameFault, 6}}}},
-		"hole":       {func(w *upstreamtest.World) { w.Hole("a.test") }, told{Tried: 2, GaveUp: true, Failures: []detect.Failure{{"no connection within 0s", detect.DialFault, 2}}}},
+		"hole":       {func(w *upstreamtest.World) { w.Hole("a.test") }, told{Tried: 2, GaveUp: true, Failures: []detect.Failure{{"no connection within", detect.DialFault, 2}}}},
 		"mute":       {func(w *upstreamtest.World) { w.Mute("a.test") }, told{Tried: 2, GaveUp: true, Failures: []detect.Failure{{"the name server does not answer", detect.NameFault, 2}}}},
-		"silent":     {func(w *upstreamtest.World) { w.Serve("a.test", upstreamtest.Silence()) }, told{Tried: 2, GaveUp: true, Failures: []detect.Failure{{"connected, then no answer within 0s", detect.SilentFault, 2}}}},
+		"silent":     {func(w *upstreamtest.World) { w.Serve("a.test", upstreamtest.Silence()) }, told{Tried: 2, GaveUp: true, Failures: []detect.Failure{{"connected, then no answer within", detect.SilentFault, 2}}}},
 		"cut":        {func(w *upstreamtest.World) { w.Serve("a.test", upstreamtest.Reset()) }, told{Tried: 6, Failures: []detect.Failure{{"the connection was cut", detect.OtherFault, 6}}}},
 		"half of it": {func(w *upstreamtest.World) { w.Serve("a.test", upstreamtest.Truncate(good())) }, told{Tried: 6, Failures: []detect.Failure{{"the connection was cut", detect.OtherFault, 6}}}},
 		"expired": {func(w *upstreamtest.World) { w.ServeTLS("a.test", w.CA.Expired("a.test"), good()) }, told{Tried: 6, Failures: []detect.Failure{
-			{`its certificate has expired or is not valid yet, or the clock is wrong (issued by "CN=upstreamtest CA")`, detect.TLSFault, 6}}}},
+			{`its certificate has expired or is not valid yet, or the clock is wrong`, detect.TLSFault, 6}}}},
 		"elsewhere": {func(w *upstreamtest.World) {
 			w.Serve("b.test", good())
 			w.Serve("a.test", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -130,13 +133,11 @@ func TestSample(t *testing.T) {
 			tt.play(w)
 			patience := 10 * time.Second
 			if tt.want.GaveUp {
-				patience = 50 * time.Millisecond
+				patience = 500 * time.Millisecond
 			}
 			got := sample(w, detect.Sampling{Samples: 6, Patience: patience}, "a")[0]
-			for i := range got.Failures { // whose certificate it is matters to another test
-				if before, _, cut := strings.Cut(got.Failures[i].Reason, " (issued by"); cut {
-					got.Failures[i].Reason = before + ` (issued by "CN=upstreamtest CA")`
-				}
+			for i := range got.Failures { // whose certificate it is matters to another test, and how long it took is luck
+				got.Failures[i].Reason = varying.ReplaceAllString(got.Failures[i].Reason, "")
 			}
 			is := told{got.Tried, got.Succeeded, got.Cold.N, got.Warm.N, got.Content, got.Cut, got.GaveUp, got.Failures, got.Redirects}
 			if diff := cmp.Diff(tt.want, is); diff != "" {
@@ -174,14 +175,13 @@ func TestSampleTellsColdFromWarm(t *testing.T) {
 	got := detect.Sample(t.Context(), detect.Sampling{Dialer: &egress.Dialer{Resolve: resolve, Dial: dial, Roots: w.CA.Pool()}, Samples: 3, Targets: []detect.Target{at}})[0]
 	for name, is := range map[string]struct {
 		spread detect.Spread
-		trips  time.Duration
-	}{"name": {got.Name, 1}, "connect": {got.Connect, 1}, "tls": {got.TLS, 1}, "cold": {got.Cold, 4}, "total": {got.Total, 4}, "warm": {got.Warm, 1}, "look-up": {got.LogLookup, 1}} {
-		if is.spread.N != 3 || is.spread.Min < is.trips*trip || is.spread.Min > is.spread.Median || is.spread.Median > is.spread.P95 {
+		least  time.Duration
+	}{
+		"name": {got.Name, trip}, "connect": {got.Connect, trip}, "tls": {got.TLS, trip}, "cold": {got.Cold, 4 * trip}, "total": {got.Total, 4 * trip},
+		"warm": {got.Warm, trip}, "look-up": {got.LogLookup, trip}} {
+		if is.spread.N != 3 || is.spread.Min < is.least || is.spread.Min > is.spread.Median || is.spread.Median > is.spread.P95 {
 			t.Errorf("%s: %+v", name, is.spread)
 		}
-	}
-	if got.Warm.Min >= got.Cold.Min || got.LogLookup.Min >= got.Cold.Min {
-		t.Errorf("%+v", got)
 	}
 }
 
@@ -317,8 +317,8 @@ func TestSampleBudget(t *testing.T) {
 	w.Serve("stall.test", upstreamtest.Stall(good()))
 	names := []string{"silent", "hole", "mute", "stall", "quick"}
 	began := time.Now()
-	got := sample(w, detect.Sampling{Budget: 500 * time.Millisecond}, names...)
-	if took := time.Since(began); took < 400*time.Millisecond || took > 3*time.Second {
+	got := sample(w, detect.Sampling{Budget: 2 * time.Second}, names...)
+	if took := time.Since(began); took < time.Second || took > 4*time.Second {
 		t.Errorf("took %v", took)
 	}
 	for i, s := range got {
@@ -340,12 +340,11 @@ func TestSampleBudget(t *testing.T) {
 func TestSampleIsBounded(t *testing.T) {
 	t.Parallel()
 	w := upstreamtest.NewWorld(t)
-	w.Serve("a.test", good())
-	if got := sample(w, detect.Sampling{Samples: 1000}, "a")[0]; got.Tried != detect.MaxSamples {
-		t.Errorf("%d samples", got.Tried)
-	}
-	if got := sample(w, detect.Sampling{Samples: -1}, "a")[0]; got.Tried != detect.DefaultSamples {
-		t.Errorf("%d samples", got.Tried)
+	w.Refuse("a.test")
+	for asked, want := range map[int]int{1000: detect.MaxSamples, -1: detect.DefaultSamples, 0: detect.DefaultSamples} {
+		if got := sample(w, detect.Sampling{Samples: asked}, "a")[0]; got.Tried != want {
+			t.Errorf("%d samples of %d", got.Tried, asked)
+		}
 	}
 }
 

@@ -16,8 +16,9 @@ import (
 
 // sampled is a source that answers well, each time after about as long.
 func sampled(s source.Source, via string, n int, about time.Duration) detect.Series {
-	spread := func(factor time.Duration) detect.Spread {
-		return detect.Spread{N: n, Min: about * factor * 9 / 10, Median: about * factor, P95: about * factor * 14 / 10}
+	spread := func(trips int) detect.Spread {
+		median := about * time.Duration(trips)
+		return detect.Spread{N: n, Min: median * 9 / 10, Median: median, P95: median * 14 / 10}
 	}
 	return detect.Series{Source: s, Via: via, Tried: n, Succeeded: n, Content: detect.Yes, ChecksumDB: detect.Yes, Cold: spread(3), Warm: spread(1),
 		Name: detect.Spread{N: n, Min: msec, Median: msec, P95: 2 * msec}, Connect: spread(1), TLS: spread(1), Total: spread(3), LogLookup: spread(1),
