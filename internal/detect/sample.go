@@ -28,7 +28,7 @@ const (
 	patienceOfSample = 5 * time.Second
 	// patienceOfLoad bounds a load: some 200 KB at 16 KiB/s, below which a source is of no use.
 	patienceOfLoad = 15 * time.Second
-	// silences is how many samples in a row may get no answer at all before a source is asked no more.
+	// silences is how many samples in a row may get no answer at all, or find no address, before a source is asked no more.
 	silences = 2
 	// future is by how much a newest version may be younger than this machine's clock.
 	future = 24 * time.Hour
@@ -64,8 +64,8 @@ type Series struct {
 	// Tried is how many samples were taken, Succeeded how many of them were verified. A sample that the end of the budget
 	// broke off is not taken.
 	Tried, Succeeded int
-	// Cut is true where the budget ended before all samples were taken, GaveUp where the source was silent so often that it
-	// was asked no more.
+	// Cut is true where the budget ended before all samples were taken, GaveUp where the source was silent, or without
+	// an address, so often that it was asked no more.
 	Cut, GaveUp bool
 	// Cold and Warm are the times to the header of the verified answer, redirects included: over a new connection, its making
 	// included, and over the kept one. Warm has fewer than Succeeded where the source keeps no connection.
@@ -360,7 +360,7 @@ func (v *visit) ask(check Check, patience time.Duration) (asked, bool) {
 		v.got.Cut = true
 	default:
 		fault, reason := explain(err, v.trace.Seen(), v.job, a.took.Round(time.Second/2))
-		if timeout(err) {
+		if timeout(err) || fault == NameFault {
 			v.quiet++
 		} else {
 			v.quiet = 0

@@ -190,7 +190,7 @@ func remark(r choose.Ranked) string {
 		text = joined("; ", text, "redirects to "+strings.Join(r.Redirects, ", "))
 	}
 	if r.GaveUp && r.Succeeded > 0 {
-		text = joined("; ", text, "asked no more, since it was silent")
+		text = joined("; ", text, "then asked no more")
 	}
 	if r.Cut && r.Tried > 0 {
 		text = joined("; ", text, "the time was up before all samples were taken")
