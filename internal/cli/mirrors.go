@@ -126,6 +126,7 @@ func (m *program) watched(ctx context.Context, p run.Process, v mirrorFlags) (re
 		m.watching = true
 		o.Problem, o.Version = err, m.Version
 		if e := m.write(&o, err); e != nil {
+			m.outputs = nil // which are not tried again
 			return o, e
 		}
 		if e := m.redraw(o); e != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // The whole command, for eight module proxies with five samples of each, all of them a round trip of 200 ms away. The
-// target is 10 s. The two ways beside it are what a hanging source, and a budget of the time of many, cost.
+// target is 10 s. Beside it: what it takes where two of them hang, and where one always fails.
 func BenchmarkMirrors(b *testing.B) {
 	for name, play := range map[string]func(*upstreamtest.World){
 		"well":      func(*upstreamtest.World) {},
