@@ -16,7 +16,7 @@ import (
 	"github.com/org/goproxy-action/internal/source"
 )
 
-var update = flag.Bool("update", false, "write docs/mirrors.md from the catalogue")
+var update = flag.Bool("update", false, "write docs/catalogue.md from the catalogue")
 
 // full is a row that says everything.
 const full = "- url: https://a.test/go\n  ecosystem: go\n  operator: A\n  trust: confirmed\n  region: EU\n  claim: itself\n  checked: 2026-11-22\n  relay: yes\n  limits: some\n"
@@ -196,10 +196,10 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// TestDocumentation holds docs/mirrors.md to the catalogue; with -update it writes it.
+// TestDocumentation holds docs/catalogue.md to the catalogue; with -update it writes it.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
-	const file = "../../docs/mirrors.md"
+	const file = "../../docs/catalogue.md"
 	want := []byte(documentation())
 	if *update {
 		if err := os.WriteFile(file, want, 0o644); err != nil {
@@ -208,7 +208,7 @@ func TestDocumentation(t *testing.T) {
 	}
 	got, err := os.ReadFile(file)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("docs/mirrors.md differs from the catalogue (%v); run: go test ./internal/catalogue -update\n%s", err, gocmp.Diff(string(want), string(got)))
+		t.Errorf("docs/catalogue.md differs from the catalogue (%v); run: go test ./internal/catalogue -update\n%s", err, gocmp.Diff(string(want), string(got)))
 	}
 }
 
@@ -216,9 +216,9 @@ func documentation() string {
 	var b strings.Builder
 	row := func(cells ...string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
 	b.WriteString(`<!-- Made from internal/catalogue/mirrors.yaml by: go test ./internal/catalogue -update -->
-# Mirrors
+# The catalogue of mirrors
 
-What is known of the places that packages come from, with the date on which it was looked up. The data is in ` + "`internal/catalogue/mirrors.yaml`" + ` and in the program itself. What a place is worth on a network is measured there, by content; nothing here is believed without that.
+What is known of the places that packages come from, with the date on which it was looked up. The data is in ` + "`internal/catalogue/mirrors.yaml`" + ` and in the program itself. What a place is worth on a network is measured there, by content ([mirrors.md](mirrors.md)); nothing here is believed without that.
 
 The defaults that the go command and npm have built in are asked of the tools at run time and stand in no table.
 

@@ -46,7 +46,7 @@ func Rank(all []detect.Series) []Ranked {
 		if i == 0 || alike(out[i-1], *r) != 0 {
 			first = i
 		}
-		if class(*r) == usable {
+		if class(*r) == sound {
 			r.Place = i - first + 1
 		}
 		if i > first || r.Place == 0 {
@@ -68,7 +68,7 @@ func alike(a, b Ranked) int {
 }
 
 const (
-	usable = iota
+	sound = iota
 	off
 	unverified
 )
@@ -80,7 +80,7 @@ func class(r Ranked) int {
 	case r.Source.Off != "":
 		return off
 	}
-	return usable
+	return sound
 }
 
 // less compares what was measured.

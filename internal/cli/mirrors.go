@@ -47,9 +47,11 @@ Exit codes: 0 some source answers for each package manager, 2 bad use, 3 none do
   goproxy-action mirrors --tools go --samples 20 --sizes small
   goproxy-action mirrors --all --output markdown=mirrors.md
   goproxy-action mirrors --watch --interval 30s`}
-	flags(cmd, "mode", "probe", "verify")
+	flags(cmd, "mode", "probe", "verify", "tools")
 	var v mirrorFlags
 	f := cmd.Flags()
+	f.StringSliceVar(&v.Tools, "tools", nil, "whose sources are measured: "+strings.Join(run.Measurables(), ", ")+" (default those of the checkout, else those that are installed)")
+	_ = cmd.RegisterFlagCompletionFunc("tools", cobra.FixedCompletions(run.Measurables(), cobra.ShellCompDirectiveNoFileComp))
 	f.IntVar(&v.Samples, "samples", detect.DefaultSamples, fmt.Sprintf("how often each source is asked, 1 to %d", detect.MaxSamples))
 	f.IntVar(&v.Parallel, "parallel", detect.MaxParallel, fmt.Sprintf("how many sources are asked at once, 1 to %d; each is asked one thing at a time", detect.MaxParallel))
 	f.StringSliceVar(&v.sizes, "sizes", []string{sizeSmall, sizeLoad}, "what is asked for: small files, which prove a source, and load, one file of some 200 kB for each source; with --samples given as well one for each sample")
@@ -61,6 +63,13 @@ Exit codes: 0 some source answers for each package manager, 2 bad use, 3 none do
 		given := func(name string) bool { return f.Lookup(name).Changed }
 		if err := v.settle(format, given); err != nil {
 			return report.Outcome{Command: "mirrors"}, err
+		}
+		flag := p.Flags
+		p.Flags = func(name string) (string, bool) { // the setting tools says what is set up
+			if name == "tools" {
+				return "", false
+			}
+			return flag(name)
 		}
 		if v.watch {
 			return m.watched(ctx, p, v)
@@ -78,6 +87,11 @@ func (v *mirrorFlags) settle(format string, given func(string) bool) error {
 	for _, s := range v.sizes {
 		if s != sizeSmall && s != sizeLoad {
 			return wrong("sizes", "write small, load, or both with a comma", "%q is no size", source.Plain(s, 40))
+		}
+	}
+	for _, t := range v.Tools {
+		if !slices.Contains(run.Measurables(), t) {
+			return wrong("tools", "allowed: "+strings.Join(run.Measurables(), ", "), "%q is no tool whose sources are known", source.Plain(t, 40))
 		}
 	}
 	switch {

@@ -181,7 +181,7 @@ func Settings() []Setting {
 			Doc: "Further registries to choose from, asked before the catalogue.", set: setSources(source.NPM)},
 		{Name: "mirrors", YAML: "mirrors", Kind: Rows, Default: "the catalogue",
 			Example: `[{url: "https://goproxy.corp.example", ecosystem: go, operator: Corp IT, region: EU}, {url: "https://goproxy.io", ecosystem: go, off: not allowed here}]`,
-			Doc:     "Rows that extend the catalogue, with its columns ([mirrors.md](mirrors.md)): " + strings.Join(catalogue.Names(), ", ") + ". A row with off takes the place of that address out.", set: setMirrors},
+			Doc:     "Rows that extend the catalogue, with its columns ([catalogue.md](catalogue.md)): " + strings.Join(catalogue.Names(), ", ") + ". A row with off takes the place of that address out.", set: setMirrors},
 		{Name: "trusted.go", YAML: "trusted.go", Kind: List, Default: "the catalogue, and what the runner itself names", Example: "[goproxy.corp.example, .mirrors.example]",
 			Doc: "The only hosts that Go modules may come from. A leading dot takes in all names below a domain. An empty list trusts nobody.", set: setTrusted(source.Go)},
 		{Name: "trusted.npm", YAML: "trusted.npm", Kind: List, Default: "the catalogue, and what the runner itself names", Example: "[npm.corp.example]",

@@ -359,7 +359,7 @@ func (v *visit) ask(check Check, patience time.Duration) (asked, bool) {
 	case v.ctx.Err() != nil: // not the source's fault
 		v.got.Cut = true
 	default:
-		fault, reason := explain(err, v.trace.Seen(), v.job, a.took.Round(time.Second/2))
+		fault, _, reason := explain(err, v.trace.Seen(), v.job, a.took.Round(time.Second/2))
 		if timeout(err) || fault == NameFault {
 			v.quiet++
 		} else {
@@ -455,7 +455,7 @@ func (v *visit) load() {
 	case err != nil && v.ctx.Err() != nil:
 		return
 	case err != nil:
-		_, reason = explain(err, v.trace.Seen(), v.job, time.Since(began).Round(time.Second/2))
+		_, _, reason = explain(err, v.trace.Seen(), v.job, time.Since(began).Round(time.Second/2))
 	case !l.OK && l.Content == No:
 		v.got.Content = No
 	case l.OK && l.Took > 0:

@@ -339,7 +339,7 @@ func (j *job) dig(l *looking) detect.Deep {
 	if len(deep.Hosts) > 0 {
 		deep.Random = randomName()
 	}
-	deep.Proxies, deep.Bundles = j.candidates(), j.bundles()
+	deep.Proxies, deep.Bundles = j.otherProxies(), j.bundles()
 	return deep
 }
 

@@ -23,8 +23,8 @@ func (j *job) readMachine() {
 	j.told = &r
 }
 
-// candidates are the proxies that tools are told of and that are not in force for this program.
-func (j *job) candidates() []detect.Candidate {
+// otherProxies are those that tools are told of and that are not in force for this program.
+func (j *job) otherProxies() []detect.Candidate {
 	var out []detect.Candidate
 	for _, p := range j.told.Proxies() {
 		if p.URL == nil || len(out) == maxCandidates || slices.Contains([]string{j.proxies.HTTPS.Value, j.proxies.HTTP.Value}, p.URL.String()) {

@@ -15,8 +15,8 @@ var measured = map[string]func(m ecosystem.Machine, fence string) *ecosystem.Eco
 	source.PyPI: pypi.New, source.Crates: cargo.New, source.Maven: maven.New,
 }
 
-// measurables are the names that measurable knows, in its order.
-func measurables() []string {
+// Measurables are the names that measurable knows, in its order.
+func Measurables() []string {
 	return []string{source.Go, source.NPM, source.PyPI, source.Crates, source.Maven}
 }
 
@@ -28,10 +28,10 @@ func (j *job) measurable(names ...string) ([]*ecosystem.Ecosystem, error) {
 		names = j.config.Tools.V
 	}
 	if len(names) == 0 {
-		names = measurables()
+		names = Measurables()
 	}
 	var out []*ecosystem.Ecosystem
-	for _, name := range measurables() {
+	for _, name := range Measurables() {
 		if !slices.Contains(names, name) {
 			continue
 		}

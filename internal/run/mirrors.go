@@ -19,6 +19,9 @@ import (
 type Measuring struct {
 	// Samples, Loads and Parallel are as in detect.Sampling.
 	Samples, Loads, Parallel int
+	// Tools are the ecosystems whose sources are measured, among Measurables; empty means those of the checkout, else those
+	// whose tools are installed.
+	Tools []string
 	// All measures sources as well that are switched off.
 	All bool
 	// Progress is as in detect.Sampling.
@@ -45,6 +48,15 @@ func (p Process) Mirrors(ctx context.Context, ask Measuring) (report.Outcome, er
 }
 
 func (j *job) mirrors(ctx context.Context, engine *decide.Engine, ask Measuring) (*report.Mirrors, error) {
+	if len(ask.Tools) > 0 {
+		var err error
+		if j.systems, err = j.measurable(ask.Tools...); err != nil {
+			return nil, err
+		}
+		for _, e := range j.systems {
+			j.notes = append(j.notes, e.Notes...)
+		}
+	}
 	if len(j.systems) == 0 {
 		return nil, problem.New(problem.Usage, "mirrors", "name some with --tools", "neither the checkout nor this machine has a package manager that is known")
 	}
