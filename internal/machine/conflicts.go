@@ -30,7 +30,6 @@ const maxConflicts = 100
 //	tool-alone       a tool has a proxy of its own, and the environment has none
 //	java-direct      the environment has a proxy, and Java, which does not read that, has none
 //	no-proxy-form    entries of NO_PROXY that some clients do not understand
-//	no-proxy-hidden  npm's noproxy hides NO_PROXY
 //	no-proxy-ignored the tool's own proxy counts for the hosts of NO_PROXY, too
 //	loopback-proxied npm asks this machine itself through the proxy
 //	bundle-empty     GIT_SSL_CAINFO is set and empty
@@ -81,6 +80,13 @@ func (r *reader) cases() {
 		}
 		r.conflict(Conflict{ID: "case-differs", Tool: Environment, Origins: []string{name, low},
 			Text: name + " and " + low + " differ" + shown + ": " + who, Fix: "set " + name + " and " + low + " to the same value"})
+	}
+	for _, key := range nodeNames { // npm takes the one that was put into the environment last (measured with npm 11)
+		low := "npm_config_" + strings.ReplaceAll(key, "-", "_")
+		if a, b := r.get(strings.ToUpper(low)), r.get(low); a != "" && b != "" && a != b && r.OS != "windows" {
+			r.conflict(Conflict{ID: "case-differs", Tool: NPM, Origins: []string{strings.ToUpper(low), low},
+				Text: strings.ToUpper(low) + " and " + low + " differ: npm takes the one that comes last in the environment", Fix: "unset one of them"})
+		}
 	}
 	upper, _ := r.named("HTTP_PROXY")
 	if _, cgi := r.Lookup("REQUEST_METHOD"); cgi && upper.Value != "" {
@@ -243,13 +249,8 @@ func (r *reader) exempt() {
 	for _, s := range []Setting{upper, lower} {
 		list += "," + s.Value
 	}
-	own := r.out.own(NPM, NoProxy)
-	if len(own) > 0 {
-		list, listed = own[0].Value, own[0].Key+" of "+own[0].Origin
-		if upper.Value+lower.Value != "" && upper.Value != own[0].Value && lower.Value != own[0].Value {
-			r.conflict(Conflict{ID: "no-proxy-hidden", Tool: NPM, Origins: []string{own[0].Origin, "NO_PROXY"},
-				Text: own[0].Key + " in " + own[0].Origin + " hides NO_PROXY from npm", Fix: "remove it, or write the whole list in both places"})
-		}
+	for _, s := range r.out.own(NPM, NoProxy) { // both count (measured with npm 11)
+		list, listed = list+","+s.Value, listed+" and npm's "+s.Key
 	}
 	env, has := r.effective("HTTPS")
 	if !has {
@@ -267,7 +268,7 @@ func (r *reader) exempt() {
 	}
 	if has && len(missing) > 0 {
 		r.conflict(Conflict{ID: "loopback-proxied", Tool: NPM, Origins: []string{env.Origin},
-			Text: fmt.Sprintf("%s lacks %s: npm and pnpm ask a registry on this machine itself through the proxy, as do curl, git and pip", listed, strings.Join(missing, " and ")),
+			Text: fmt.Sprintf("%s without %s: npm and pnpm ask a registry on this machine itself through the proxy, as do curl, git and pip", listed, strings.Join(missing, " and ")),
 			Fix:  "add localhost,127.0.0.1,::1,[::1] to NO_PROXY and no_proxy"})
 	}
 	if pip := r.out.own(Pip, AllProxy); len(pip) > 0 && upper.Value+lower.Value != "" {

@@ -166,6 +166,8 @@ type reader struct {
 	taken map[group]bool
 	// told are the files that a note is about already.
 	told map[string]bool
+	// npmOwn are the kinds that npm's variables and the user's .npmrc decide.
+	npmOwn []Kind
 }
 
 // group is what one setting of a tool hides another in.

@@ -182,6 +182,10 @@ func TestNode(t *testing.T) {
 			want: []string{"http-proxy http-proxy http://env.test pnpm_config_http_proxy", "insecure strict-ssl false ~/.config/pnpm/config.yaml:2", "https-proxy https-proxy http://yaml.test ~/.config/pnpm/config.yaml:1",
 				"ca-bundle cafile /ca ~/.config/pnpm/rc:2", "-https-proxy https-proxy http://rc.test ~/.config/pnpm/rc:1"}},
 	})
+	table(t, PNPM, map[string]row{
+		"npm's file hides it": {world: world{files: map[string]string{"/home/u/.config/pnpm/rc": "https-proxy=rc.test\nproxy=rc.test\n", "/home/u/.npmrc": "https-proxy=user.test"}},
+			want: []string{"http-proxy proxy http://rc.test ~/.config/pnpm/rc:2", "-https-proxy https-proxy http://rc.test ~/.config/pnpm/rc:1"}},
+	})
 	table(t, Yarn, map[string]row{
 		"own": {world: world{files: map[string]string{"/home/u/.yarnrc": "https-proxy \"http://ci:hunter2@rc.test:1\"\nstrict-ssl false\nproxy x.test\n"}, env: map[string]string{"YARN_PROXY": "env.test"}},
 			want: []string{"http-proxy proxy http://env.test YARN_PROXY", "-http-proxy proxy http://x.test ~/.yarnrc:3", "insecure strict-ssl false ~/.yarnrc:2", "https-proxy https-proxy http://***@rc.test:1 ~/.yarnrc:1"}},
@@ -420,8 +424,9 @@ func TestConflicts(t *testing.T) {
 		"java not told":    {world: world{env: with("MAVEN_OPTS", "-Xmx1g")}, want: []string{"java-direct maven"}},
 		"java told":        {world: world{env: with("MAVEN_OPTS", "-Xmx1g", "JAVA_TOOL_OPTIONS", "-Dhttps.proxyHost=p.test -Dhttps.proxyPort=1")}},
 		"forms":            {world: world{env: with("NO_PROXY", exempt+",*.a.test,10.0.0.0/8,b.test:80,c.test.,*,d test,E.test,10.1.*,http://f.test")}, want: strings.Split(strings.Repeat("no-proxy-form environment,", 8)+"no-proxy-form environment", ",")},
-		"loopback":         {world: world{env: with("NO_PROXY", "localhost")}, want: []string{"loopback-proxied npm"}, text: "NO_PROXY lacks 127.0.0.1"},
-		"npm's list":       {world: world{env: with("npm_config_noproxy", "localhost,127.0.0.1")}, want: []string{"no-proxy-hidden npm"}},
+		"loopback":         {world: world{env: with("NO_PROXY", "localhost")}, want: []string{"loopback-proxied npm"}, text: "NO_PROXY without 127.0.0.1"},
+		"npm's list":       {world: world{env: with("npm_config_noproxy", "127.0.0.1", "NO_PROXY", "localhost")}},
+		"npm's cases":      {world: world{env: with("npm_config_noproxy", "a", "NPM_CONFIG_NOPROXY", "b")}, want: []string{"case-differs npm"}},
 		"empty bundle":     {world: world{env: map[string]string{"GIT_SSL_CAINFO": ""}}, want: []string{"bundle-empty git"}},
 		"bundle missing":   {world: world{env: map[string]string{"NODE_EXTRA_CA_CERTS": "/none.pem"}}, want: []string{"bundle-broken environment"}, text: "NODE_EXTRA_CA_CERTS (NODE_EXTRA_CA_CERTS) names /none.pem, which does not exist"},
 		"no certificate":   {world: world{files: map[string]string{"/ca": "x"}, env: map[string]string{"SSL_CERT_FILE": "/ca", "SSL_CERT_DIR": "/none:/"}}, want: []string{"bundle-broken environment", "bundle-broken environment"}, text: "holds no certificate"},

@@ -17,11 +17,17 @@ var nodeKeys = map[string]Kind{"https-proxy": HTTPSProxy, "proxy": HTTPProxy, "h
 var nodeNames = []string{"https-proxy", "proxy", "http-proxy", "noproxy", "no-proxy", "cafile", "ca", "strict-ssl"}
 
 // npm reads what npm 11 reads outside of a project (@npmcli/config): variables, the user's file, the global one, and the
-// one that a distribution may have put beside the program. Both https-proxy and noproxy hide the environment's.
+// one that a distribution may have put beside the program. Its proxies hide the environment's, its noproxy is added to NO_PROXY,
+// and its proxy for http is taken for https where there is none for that (measured with npm 11).
 func (r *reader) npm() {
 	r.npmVariables(NPM, "npm_config_", "NPM_CONFIG_")
 	user := r.rc(r.npmUserFile())
 	r.nodeLines(NPM, user)
+	for _, kind := range nodeKeys {
+		if r.taken[group{NPM, "", kind}] {
+			r.npmOwn = append(r.npmOwn, kind)
+		}
+	}
 	global := r.either("npm_config_globalconfig", "NPM_CONFIG_GLOBALCONFIG")
 	if global == "" {
 		prefix := r.either("npm_config_prefix", "NPM_CONFIG_PREFIX")
@@ -63,8 +69,8 @@ func (r *reader) either(names ...string) string {
 	return ""
 }
 
-// npmVariables takes over a tool's own variables: npm takes the names in any case, with dashes for underscores, and where
-// both cases are set the upper one counts (measured).
+// npmVariables takes over a tool's own variables: npm takes the names in any case, and with dashes for underscores. Where
+// both cases are set npm takes the one that comes last in the environment; the upper one is taken here, and a conflict tells.
 func (r *reader) npmVariables(tool string, prefixes ...string) {
 	for _, key := range nodeNames {
 		for _, prefix := range slices.Backward(prefixes) {
@@ -134,8 +140,9 @@ func (r *reader) nodeSetting(tool, key, value, origin string) {
 	}
 }
 
-// pnpm reads what pnpm has for itself; what it takes of npm's files and variables is told of npm. Version 12 reads
-// pnpm_config_ variables and no longer npm's.
+// pnpm reads what pnpm has for itself; what it takes of npm's files and variables is told of npm. Its rc stands where npm has
+// the global file: the user's .npmrc and npm's variables hide it (measured with pnpm 10). Version 12 reads pnpm_config_
+// variables and no longer npm's.
 func (r *reader) pnpm() {
 	r.npmVariables(PNPM, "pnpm_config_", "PNPM_CONFIG_")
 	dir := r.xdg("pnpm")
@@ -156,6 +163,9 @@ func (r *reader) pnpm() {
 		if len(l.Path) == 1 && !l.Empty {
 			r.nodeSetting(PNPM, key, toolfile.ExpandRC(l.Text, r.Lookup), r.at(file, l.At.Line))
 		}
+	}
+	for _, kind := range r.npmOwn {
+		r.hide(PNPM, kind, "")
 	}
 	r.nodeLines(PNPM, r.rc(filepath.Join(dir, "rc")))
 }
