@@ -34,9 +34,14 @@ func (r *reader) inside(path string) bool {
 	if r.Fence == "" {
 		return false
 	}
-	fence, path := r.real(r.Fence), r.real(path)
-	for _, f := range []string{fence, resolved(fence)} {
-		for _, p := range []string{path, resolved(path)} {
+	if r.fences == nil {
+		fence := r.real(r.Fence)
+		r.fences = []string{fence, resolved(fence)}
+	}
+	path = r.real(path)
+	target := resolved(path)
+	for _, f := range r.fences {
+		for _, p := range []string{path, target} {
 			if rel, err := filepath.Rel(f, p); err == nil && filepath.IsLocal(rel) {
 				return true
 			}
@@ -62,13 +67,13 @@ func (r *reader) load(path string) (data []byte, cut bool, err error) {
 	if !filepath.IsAbs(path) && r.OS != "windows" {
 		return nil, false, errors.New("is no absolute path")
 	}
-	if r.inside(path) {
-		return nil, false, errFenced
-	}
 	name := r.real(path)
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, false, reason(err)
+	}
+	if r.inside(path) {
+		return nil, false, errFenced
 	}
 	if !info.Mode().IsRegular() {
 		return nil, false, errors.New("is not a regular file")

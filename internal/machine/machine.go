@@ -166,6 +166,8 @@ type reader struct {
 	taken map[group]bool
 	// told are the files that a note is about already.
 	told map[string]bool
+	// fences are the fence by its name and by where links lead.
+	fences []string
 	// npmOwn are the kinds that npm's variables and the user's .npmrc decide.
 	npmOwn []Kind
 }
