@@ -109,6 +109,7 @@ func shown(kind Kind, value string) string {
 		case !strings.Contains(value, "://"): // a path may have an @: openssl@3
 			return source.Plain(value, 300)
 		}
+	case Insecure, PAC:
 	}
 	return source.Plain(safe(value), 300)
 }

@@ -9,15 +9,15 @@ func (r *reader) environment() {
 		name string
 		kind Kind
 	}{{"HTTPS_PROXY", HTTPSProxy}, {"HTTP_PROXY", HTTPProxy}, {"ALL_PROXY", AllProxy}, {"NO_PROXY", NoProxy}} {
-		r.variable(Environment, v.kind, v.name)
+		r.variable(v.kind, v.name)
 		if r.OS != "windows" {
-			r.variable(Environment, v.kind, strings.ToLower(v.name))
+			r.variable(v.kind, strings.ToLower(v.name))
 		}
 	}
 	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} {
-		r.variable(Environment, CABundle, name)
+		r.variable(CABundle, name)
 	}
 	if r.get("NODE_TLS_REJECT_UNAUTHORIZED") == "0" { // node takes no other value for a no
-		r.variable(Environment, Insecure, "NODE_TLS_REJECT_UNAUTHORIZED")
+		r.variable(Insecure, "NODE_TLS_REJECT_UNAUTHORIZED")
 	}
 }

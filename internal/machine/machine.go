@@ -212,10 +212,10 @@ func (r *reader) switched(s Setting, off bool) {
 	}
 }
 
-// variable takes over a variable of the environment that is set and not empty.
-func (r *reader) variable(tool string, kind Kind, name string) {
+// variable takes over a variable of many tools that is set and not empty.
+func (r *reader) variable(kind Kind, name string) {
 	if v := r.get(name); v != "" {
-		r.add(Setting{Tool: tool, Kind: kind, Key: name, Value: v, Origin: name})
+		r.add(Setting{Tool: Environment, Kind: kind, Key: name, Value: v, Origin: name})
 	}
 }
 

@@ -1,7 +1,9 @@
+//nolint:dupword // the settings' own names, side by side
 package machine
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -392,9 +394,7 @@ func TestConflicts(t *testing.T) {
 	good := map[string]string{"HTTPS_PROXY": "http://p.test:1", "HTTP_PROXY": "http://p.test:1", "NO_PROXY": exempt}
 	with := func(pairs ...string) map[string]string {
 		out := map[string]string{}
-		for k, v := range good {
-			out[k] = v
-		}
+		maps.Copy(out, good)
 		for i := 0; i < len(pairs); i += 2 {
 			out[pairs[i]] = pairs[i+1]
 		}

@@ -58,7 +58,7 @@ func (r *reader) pipSetting(kind Kind, key, value, origin string) {
 		return
 	}
 	r.hide(Pip, Insecure, "")
-	for _, host := range strings.Fields(value) {
+	for host := range strings.FieldsSeq(value) {
 		s := Setting{Tool: Pip, Kind: Insecure, For: host, Key: key, Value: host, Origin: origin}
 		if !hostPort.MatchString(host) {
 			s.For, s.Shown = hidden, hidden

@@ -28,10 +28,8 @@ func (r Reading) Proxies() []Proxy {
 		}
 		a := parseAddress(s.Value)
 		u := a.url()
-		key := a.String() + "\x00" + a.userinfo
-		if u == nil {
-			key = "\x00" + s.Value
-		} else {
+		key := s.Value
+		if u != nil {
 			key = u.String()
 		}
 		i, known := index[key]

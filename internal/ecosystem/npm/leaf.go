@@ -11,12 +11,8 @@ import (
 	"github.com/org/goproxy-action/internal/toolfile"
 )
 
-const (
-	// maxHand bounds a settings file of yarn, pnpm or bun. A pnpm-workspace.yaml with a catalog of 2000 packages has 80 KB.
-	maxHand = 1 << 20
-	// maxNested bounds how deep a lock file nests.
-	maxNested = toolfile.MaxNested
-)
+// maxHand bounds a settings file of yarn, pnpm or bun. A pnpm-workspace.yaml with a catalog of 2000 packages has 80 KB.
+const maxHand = 1 << 20
 
 // leaf is one text of a settings file, or an empty mapping or list.
 type leaf struct {
