@@ -194,7 +194,7 @@ func (r *reader) differing() {
 			}
 			others := "Go and all others that go by the environment ask directly"
 			r.conflict(Conflict{ID: "tool-alone", Tool: tool, Origins: []string{s.Origin},
-				Text: fmt.Sprintf("%s goes through %s (%s), and the environment has no proxy: %s", tool, s.Shown, s.Origin, others),
+				Text: fmt.Sprintf("%s goes through %s (%s), and the environment has no proxy for %s: %s", tool, s.Shown, s.Origin, strings.ToLower(scheme), others),
 				Fix:  "if this network needs the proxy, set HTTPS_PROXY, HTTP_PROXY and NO_PROXY in both cases; if not, remove " + s.Key + " from " + s.Origin})
 			continue
 		}

@@ -419,7 +419,7 @@ func TestConflicts(t *testing.T) {
 		"a tool differs":   {world: world{env: with("CARGO_HTTP_PROXY", "q.test:1", "PIP_PROXY", "http://p.test:1")}, want: []string{"tool-differs cargo", "no-proxy-ignored pip"}, text: "cargo goes through http://q.test:1 (CARGO_HTTP_PROXY), and the environment names http://p.test:1 (HTTPS_PROXY)"},
 		"a tool directly":  {world: world{env: with("CARGO_HTTP_PROXY", "")}, want: []string{"tool-differs cargo"}, text: "cargo goes directly (CARGO_HTTP_PROXY)"},
 		"another password": {world: world{env: with("npm_config_https_proxy", "http://u:hunter2@p.test:1")}, want: []string{"tool-differs npm"}},
-		"a tool alone":     {world: world{files: map[string]string{"/home/u/.npmrc": "https-proxy=http://p.test:1\nnoproxy=" + exempt}}, want: []string{"tool-alone npm"}, text: "npm goes through http://p.test:1 (~/.npmrc:1), and the environment has no proxy"},
+		"a tool alone":     {world: world{files: map[string]string{"/home/u/.npmrc": "https-proxy=http://p.test:1\nnoproxy=" + exempt}}, want: []string{"tool-alone npm"}, text: "npm goes through http://p.test:1 (~/.npmrc:1), and the environment has no proxy for https: Go"},
 		"java alone":       {world: world{env: map[string]string{"JAVA_TOOL_OPTIONS": "-Dhttps.proxyHost=p.test"}}, want: []string{"tool-alone java"}},
 		"java not told":    {world: world{env: with("MAVEN_OPTS", "-Xmx1g")}, want: []string{"java-direct maven"}},
 		"java told":        {world: world{env: with("MAVEN_OPTS", "-Xmx1g", "JAVA_TOOL_OPTIONS", "-Dhttps.proxyHost=p.test -Dhttps.proxyPort=1")}},

@@ -3,6 +3,7 @@ package machine
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // Proxy is one proxy that tools of this machine are sent to.
@@ -50,7 +51,7 @@ func (r Reading) Proxies() []Proxy {
 
 // isProxy tells whether a setting names a proxy, and not "directly".
 func (s Setting) isProxy() bool {
-	return (s.Kind == HTTPSProxy || s.Kind == HTTPProxy || s.Kind == AllProxy) && s.Shown != shown(s.Kind, "") && s.Value != "DIRECT"
+	return (s.Kind == HTTPSProxy || s.Kind == HTTPProxy || s.Kind == AllProxy) && s.Shown != shown(s.Kind, "") && !strings.EqualFold(s.Value, "DIRECT")
 }
 
 // url is the address as a client may use it; nil where it cannot be parsed as it stands.
