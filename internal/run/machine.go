@@ -1,7 +1,10 @@
 package run
 
 import (
+	"os"
+	"os/user"
 	"slices"
+	"strconv"
 
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/machine"
@@ -13,7 +16,11 @@ const maxCandidates = 8
 
 // readMachine reads what the tools of this machine are told about the network. Its secrets are masked from now on.
 func (j *job) readMachine() {
-	r := machine.Read(machine.Options{Lookup: j.Lookup, OS: j.OS, Fence: j.checkout.Fence})
+	o := machine.Options{Lookup: j.Lookup, OS: j.OS, Fence: j.checkout.Fence}
+	if u, err := user.LookupId(strconv.Itoa(os.Getuid())); err == nil && os.Getuid() >= 0 {
+		o.Account = u.HomeDir
+	}
+	r := machine.Read(o)
 	for _, s := range r.Settings {
 		for _, secret := range source.Secrets(s.Value) {
 			j.mask(secret)

@@ -62,7 +62,7 @@ func TestLoad(t *testing.T) {
 		"too many files":      {says(string(packed(t, many...))), none},
 		"empty":               {says(string(packed(t))), other},
 		"a name on two lines": {says(string(packed(t, "a\nb", ""))), none},
-		"absent":              {http.NotFoundHandler(), detect.Verdict{Fault: detect.StatusFault, Reason: "answered 404"}},
+		"absent":              {http.NotFoundHandler(), detect.Verdict{Fault: detect.StatusFault, Reason: "answered 404", Status: 404}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
