@@ -17,7 +17,7 @@ const module = "github.com/org/goproxy-action/"
 // layers are the floors of the house: a package imports packages of lower floors only. The ground imports nobody.
 var layers = [][]string{
 	{"internal/problem", "internal/source", "internal/egress", "policy"},
-	{"internal/config", "internal/checksumdb", "internal/release"},
+	{"internal/config", "internal/credential", "internal/checksumdb", "internal/release"},
 	{"internal/lockfile", "internal/detect"},
 	{"internal/choose"},
 	{"internal/decide"},

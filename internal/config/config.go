@@ -45,6 +45,8 @@ type Config struct {
 	// Official and Sources are addresses without a trailing slash; they may hold a password.
 	Official map[string]Value[string]
 	Sources  map[string]Value[[]string]
+	// Credentials are in the order of the file.
+	Credentials Value[[]Credential]
 	// Trusted are hosts as source.Location.HostPort spells them, or domains with a leading dot, which take in the names
 	// below them only.
 	Trusted map[string]Value[[]string]

@@ -24,6 +24,8 @@ import (
 //   - verify that compares more, a younger head of the log, fewer modules that are public;
 //   - more releases that are asked about, a greater age, fewer names that may be of any age; where base asks for no age,
 //     head's own names.
+//
+// Credentials of head never count: it could send a secret of the job to a host of its own.
 func (base Config) Stricter(head Config) Config {
 	const by = " (stricter than the base commit)"
 	out := base

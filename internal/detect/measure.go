@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/org/goproxy-action/internal/credential"
 	"github.com/org/goproxy-action/internal/egress"
 	"github.com/org/goproxy-action/internal/source"
 )
@@ -47,6 +48,8 @@ type Options struct {
 	// Budget of zero is the constant.
 	Budget    time.Duration
 	UserAgent string
+	// Credentials are shown to their own sources alone; nil holds none.
+	Credentials *credential.Store
 }
 
 // job is one target by one way.
@@ -204,19 +207,18 @@ func (m *measurement) ask(ctx context.Context, j job) (Row, egress.Seen) {
 		return row, egress.Seen{}
 	}
 	trace := new(egress.Trace)
-	client, closeIdle := m.Dialer.Client(j.proxy, trace)
+	client, closeIdle := m.client(j.target.Source.URL, j.proxy, trace)
 	defer closeIdle()
-	client.CheckRedirect = redirect
 	began := time.Now()
 	verdict, err := j.target.Check(ctx, m.fetch(client, j.target.Source.URL))
 	seen := trace.Seen()
 	row.Name, row.Connect, row.TLS, row.FirstByte, row.IPs = seen.Name, seen.Connect, seen.TLS, seen.FirstByte, seen.IPs
 	if err != nil {
 		row.Fault, row.Reason = explain(err, seen, j, time.Since(began))
-		row.Reason = masked(row.Reason, j.target.Source.URL, j.proxy)
+		row.Reason = m.Credentials.Mask(masked(row.Reason, j.target.Source.URL, j.proxy))
 		return row, seen
 	}
-	row.OK, row.Reason, row.Content, row.ChecksumDB, row.Fault = verdict.OK, verdict.Reason, verdict.Content, verdict.ChecksumDB, verdict.Fault
+	row.OK, row.Reason, row.Content, row.ChecksumDB, row.Fault = verdict.OK, m.Credentials.Mask(verdict.Reason), verdict.Content, verdict.ChecksumDB, verdict.Fault
 	row.Absent = verdict.Absent
 	if row.OK {
 		fetch := m.fetch(client, j.target.Source.URL)
