@@ -47,19 +47,30 @@ type entry struct {
 func NewStore(told func(secret string), entries ...Entry) (*Store, error) {
 	s := &Store{told: told, known: map[string]bool{}}
 	for _, e := range entries {
-		at, fault := Place(e.Source)
-		if fault != "" {
-			return nil, errors.New(e.From + ": the source " + fault)
+		if err := s.Add(e); err != nil {
+			return nil, err
 		}
-		certificate := e.Exchange == nil && e.Credential.Kind() == MTLS
-		if certificate && (at.Path != "" || at.Scheme != "https") {
-			return nil, errors.New(e.From + ": a certificate is shown to a whole host by https, so the source is written without a path")
-		}
-		s.entries = append(s.entries, entry{e, at})
-		s.tell(e.Credential)
 	}
 	return s, nil
 }
+
+// Add is NewStore for one more entry. It is to be called before the store is used.
+func (s *Store) Add(e Entry) error {
+	at, fault := Place(e.Source)
+	if fault != "" {
+		return errors.New(e.From + ": the source " + fault)
+	}
+	certificate := e.Exchange == nil && e.Credential.Kind() == MTLS
+	if certificate && (at.Path != "" || at.Scheme != "https") {
+		return errors.New(e.From + ": a certificate is shown to a whole host by https, so the source is written without a path")
+	}
+	s.entries = append(s.entries, entry{e, at})
+	s.tell(e.Credential)
+	return nil
+}
+
+// Has tells whether there is something to show to an address, beside a certificate.
+func (s *Store) Has(rawurl string) bool { return s.find(rawurl, false) != nil }
 
 // Place is the source of an entry in canonical form, its path without a slash at the end; fault is why it can be none, in
 // words that go on from "the source".
@@ -95,7 +106,7 @@ func winding(path string) bool {
 	return false
 }
 
-// Find is the entry for an address, of those with a header or with a certificate: of its origin, and with the longest path
+// find is the entry for an address, of those with a header or with a certificate: of its origin, and with the longest path
 // that it lies below. Nil where there is none.
 func (s *Store) find(rawurl string, certificate bool) *entry {
 	if s == nil {

@@ -35,7 +35,7 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 	l.wish(j.recall())
 
 	options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, Interception: detect.Interception{Public: j.Public},
-		UserAgent: "goproxy-action/" + j.Version, More: l.more}
+		UserAgent: "goproxy-action/" + j.Version, More: l.more, Credentials: j.credentials}
 	if !l.all {
 		options.Now = l.inForce()
 	}

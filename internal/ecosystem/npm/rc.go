@@ -97,7 +97,7 @@ func parseLine(text string) (line, lineKind) {
 		l.key, l.list = bare, true
 	}
 	l.clear = has && l.value != "" && !strings.Contains(l.value, "${")
-	if credential(l.key) {
+	if isSecret(l.key) {
 		l.value = hidden
 	}
 	return l, pairLine
@@ -175,8 +175,8 @@ func writeText(b *strings.Builder, v any) {
 	}
 }
 
-// credential tells keys whose values are kept nowhere.
-func credential(key string) bool {
+// isSecret tells keys whose values are kept nowhere.
+func isSecret(key string) bool {
 	if strings.HasPrefix(key, "//") || strings.Contains(key, "${") && strings.Contains(key, "//") {
 		return true
 	}
