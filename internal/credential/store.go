@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -264,6 +266,9 @@ func (s *Store) Hide(secret string) {
 		s.tell(Credential{kind: Bearer, secret: func() string { return secret }})
 	}
 }
+
+// Format writes no secret, whatever the verb.
+func (s *Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "credentials ***") }
 
 // Secrets are the forms of all secrets so far, the longest first.
 func (s *Store) Secrets() []string {
