@@ -261,6 +261,11 @@ func TestEchoedSecret(t *testing.T) {
 			}
 			leaks(t, name+": "+f, string(data))
 		}
+		document := s.run("policy", "input", "--credentials", "DIR")
+		if !strings.Contains(document.stdout, "you sent") {
+			t.Errorf("%s: the document lacks what the registry says: %s%s", name, document.stdout, document.stderr)
+		}
+		leaks(t, name+": the document of policies", document.stdout+document.stderr)
 		check := s.run("check", "--credentials", "--format", "json", "DIR")
 		if !strings.Contains(check.stdout, "LCK015") {
 			t.Errorf("%s: check found nothing: %s%s", name, check.stdout, check.stderr)

@@ -251,7 +251,7 @@ func (j *job) handOver(ctx context.Context, plan choose.Plan) []inject.Change {
 		for _, u := range urls {
 			found, err := j.credentials.Grants(ctx, u)
 			if err != nil {
-				j.notes = append(j.notes, fmt.Sprintf("%s is not told to show anything to %s: %v", e.Name, at(u), err))
+				j.unavailable = append(j.unavailable, fmt.Sprintf("%s is not told to show anything to %s: %v", e.Name, at(u), err))
 			}
 			for _, g := range found {
 				if !slices.ContainsFunc(grants, func(other credential.Grant) bool { return other.At == g.At && other.Kind() == g.Kind() }) {
@@ -263,7 +263,7 @@ func (j *job) handOver(ctx context.Context, plan choose.Plan) []inject.Change {
 			continue
 		}
 		changes, notes := e.HandOver(grants)
-		out, j.notes = append(out, changes...), append(j.notes, notes...)
+		out, j.unavailable = append(out, changes...), append(j.unavailable, notes...)
 	}
 	return out
 }

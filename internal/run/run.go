@@ -87,6 +87,8 @@ type job struct {
 	// credentials are offered to their own sources alone.
 	credentials *credential.Store
 	masking     *sync.Mutex
+	// unavailable is what a tool cannot be told.
+	unavailable []string
 	systems     []*ecosystem.Ecosystem
 	// others give facts and no sources.
 	others []*ecosystem.Ecosystem

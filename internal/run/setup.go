@@ -43,7 +43,7 @@ func (p Process) Setup(ctx context.Context) (report.Outcome, error) {
 			err = e
 		}
 	}
-	o.Notes, o.NotAsked, o.Problem, o.Duration = j.notes, j.notAsked, err, time.Since(start)
+	o.Notes, o.NotAsked, o.Unavailable, o.Problem, o.Duration = j.notes, j.notAsked, j.unavailable, err, time.Since(start)
 	err = j.conceal(&o, err)
 	return o, err
 }
