@@ -119,7 +119,9 @@ func TestRefused(t *testing.T) {
 		"no header":            func() (credential.Credential, error) { return credential.NewHeader("a b", "secret") },
 		"a header of others":   func() (credential.Credential, error) { return credential.NewHeader("proxy-authorization", "secret") },
 		"a value of two lines": func() (credential.Credential, error) { return credential.NewHeader("a", "secret\nX: y") },
-		"no certificate":       func() (credential.Credential, error) { return credential.NewMTLS([]byte("secret"), []byte("secret"), "", "") },
+		"no certificate": func() (credential.Credential, error) {
+			return credential.NewMTLS([]byte("secret"), []byte("secret"), "", "")
+		},
 	} {
 		if c, err := make(); err == nil || strings.Contains(err.Error(), "secret") || c.Kind() != credential.None {
 			t.Errorf("%s: %v, %v", name, c, err)

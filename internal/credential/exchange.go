@@ -31,7 +31,7 @@ const (
 // Values of RFC 8693.
 const (
 	grantType       = "urn:ietf:params:oauth:grant-type:token-exchange"
-	tokenTypePrefix = "urn:ietf:params:oauth:token-type:"
+	tokenTypePrefix = "urn:ietf:params:oauth:token-type:" //nolint:gosec // it is the name of a kind of token
 )
 
 // Exchange gets a token from a token endpoint for one that says who we are (RFC 8693). The token stays in memory. It may be

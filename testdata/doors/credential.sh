@@ -163,7 +163,7 @@ erase "$GOMODCACHE"
 settings "source: \"$(at basic)\", ${entry[basic]}"
 runner=$work/runner
 mkdir -p "$runner"
-: >"$runner/env" >"$runner/output" >"$runner/state" >"$runner/summary"
+for f in env output state summary; do : >"$runner/$f"; done
 export GITHUB_ENV=$runner/env GITHUB_OUTPUT=$runner/output GITHUB_STATE=$runner/state GITHUB_STEP_SUMMARY=$runner/summary
 watched env GITHUB_ACTIONS=true GITHUB_EVENT_NAME=push GITHUB_REPOSITORY=o/r "GITHUB_WORKSPACE=$work/consumer" "RUNNER_TEMP=$runner" ACTIONS_STEP_DEBUG=true RUNNER_DEBUG=1 \
   "GOPROXY=$(at basic)/go" "$binary" setup >"$runner/log" 2>&1 || fail "github: setup" "$(tail -n 3 "$runner/log")"
