@@ -178,7 +178,13 @@ func (s *Store) Grants(ctx context.Context, rawurl string) ([]Grant, error) {
 	if err != nil {
 		return out, err
 	}
-	return append(out, Grant{e.at, c, e.From}), nil
+	from := e.From
+	if e.Exchange != nil {
+		if until := e.Exchange.Until(); !until.IsZero() {
+			from += ", until " + until.UTC().Format("15:04 UTC")
+		}
+	}
+	return append(out, Grant{e.at, c, from}), nil
 }
 
 // Transport shows the credential of base's origin to that origin alone. Each step of a chain of redirects is looked at for

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -285,6 +286,9 @@ func (j *job) compareLog(ctx context.Context, engine *decide.Engine, e *ecosyste
 		return nil, problem.New(problem.Usage, "checksum-database.keys", "write name+hash+key, as the database's operator gives it", "%w", err)
 	}
 	c.Report = r
+	if len(j.credentials.Secrets()) > 0 { // a source may have told what it was shown
+		mask(reflect.ValueOf(r), j.credentials.Mask)
+	}
 	for i := range r.Results {
 		c.results[r.Results[i].Line] = &r.Results[i]
 	}

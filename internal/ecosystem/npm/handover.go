@@ -11,6 +11,7 @@ import (
 	"github.com/org/goproxy-action/internal/credential"
 	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/inject"
+	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/source"
 )
 
@@ -56,6 +57,8 @@ func (r *room) handOver(grants []credential.Grant) (changes []inject.Change, not
 			err = errors.New("it lies where the author of the checkout may have written it")
 		} else if users, err = ecosystem.ReadFile(name, maxRC); errors.Is(err, fs.ErrNotExist) {
 			err = nil
+		} else if err == nil {
+			_, err = parseRC(lockfile.File{Path: name, Data: users})
 		}
 		if err != nil {
 			return nil, append(notes, fmt.Sprintf("npm is told of no credential, since %s, which it reads, cannot be put in front of one: %v", source.Plain(name, 200), err))
@@ -84,12 +87,17 @@ func (r *room) handOver(grants []credential.Grant) (changes []inject.Change, not
 // withLines puts lines behind a .npmrc's own, where they count in place of equal ones, but before its first section, whose
 // lines have no meaning to npm.
 func withLines(text string, lines []string) string {
+	text = strings.TrimPrefix(text, "\ufeff") // which has a meaning at the beginning alone
 	at := 0
-	for row := range strings.SplitAfterSeq(text, "\n") {
-		if _, kind := parseLine(strings.TrimRight(row, "\r\n")); row != "" && kind == sectionLine {
+	for at < len(text) {
+		end := strings.IndexAny(text[at:], "\r\n") // to npm, a lone carriage return ends a line too
+		if end < 0 {
+			end = len(text) - at
+		}
+		if _, kind := parseLine(text[at : at+end]); kind == sectionLine {
 			break
 		}
-		at += len(row)
+		at = min(at+end+1, len(text))
 	}
 	head := text[:at]
 	if head != "" && !strings.HasSuffix(head, "\n") {
