@@ -353,7 +353,7 @@ func TestExchangedToken(t *testing.T) {
 	s.configured("credentials: [{source: https://goproxy.corp.test, type: oidc, token-endpoint: https://sts.test/token, audience: corp}]\n")
 	maps.Copy(s.env, map[string]string{"GOPROXY": "https://goproxy.corp.test", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://token.actions.test/?api-version=2.0", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request.token"})
 	e := s.run("setup", "--credentials", "DIR")
-	e.want(t, 0, []string{"export GOAUTH="}, []string{"goproxy.corp.test (.goproxy/config.yaml:6, until "})
+	e.want(t, 0, []string{"export GOAUTH="}, []string{"goproxy.corp.test (.goproxy/config.yaml:5, until "})
 	leaks(t, "stdout", e.stdout)
 	leaks(t, "stderr", e.stderr)
 	if n := s.world.Hits("sts.test"); n != 1 || !slices.Equal(g.all(), []string{g.want}) {
