@@ -329,7 +329,7 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-// The forms that the go command reads, each measured with it.
+// The forms that the go command reads, as its source (go 1.26, cmd/go/internal/auth) has them.
 func TestNetrc(t *testing.T) {
 	t.Parallel()
 	const file = `# a comment

@@ -24,7 +24,7 @@ func TestHandOver(t *testing.T) {
 	bearer, err := credential.NewBearer("tok.en")
 	login, e := credential.NewBasic("ci", "pass")
 	odd, o := credential.NewBasic("ci", "pa ss'word")
-	home := write(t, map[string]string{"other/x": "", "netrc": "machine a.test login ci password pass\n", "open": "machine b.test login x password y\n"})
+	home := write(t, map[string]string{"other/x": "", "netrc": "machine a.test login ci password pass\n"})
 	for name, tt := range map[string]struct {
 		grant     credential.Grant
 		env       map[string]string
@@ -40,7 +40,7 @@ func TestHandOver(t *testing.T) {
 		"a login with a path":       {grant: grant(t, "https://a.test/go", login, e), want: "GOAUTH=printf '%s\\n' 'https://a.test/go' '' 'Authorization: Basic Y2k6cGFzcw==' ''\n", value: "/bin/sh /run/goauth.sh;netrc"},
 		"GOAUTH is off":             {grant: grant(t, "https://a.test", login, e), env: map[string]string{"GOAUTH": "off"}, want: "GOAUTH=printf '%s\\n' 'https://a.test' '' 'Authorization: Basic Y2k6cGFzcw==' ''\n", value: "/bin/sh /run/goauth.sh"},
 		"GOAUTH is another":         {grant: grant(t, "https://a.test", bearer, err), env: map[string]string{"GOAUTH": "git /x; helper 'a b'"}, want: "GOAUTH=printf '%s\\n' 'https://a.test' '' 'Authorization: Bearer tok.en' ''\n", value: "/bin/sh /run/goauth.sh;git /x;helper 'a b'"},
-		"a netrc that others write": {grant: grant(t, "https://a.test", login, e), env: map[string]string{"NETRC": home}, want: "GOAUTH=printf '%s\\n' 'https://a.test' '' 'Authorization: Basic Y2k6cGFzcw==' ''\n", value: "/bin/sh /run/goauth.sh;netrc"},
+		"a netrc that is no file":   {grant: grant(t, "https://a.test", login, e), env: map[string]string{"NETRC": home}, want: "GOAUTH=printf '%s\\n' 'https://a.test' '' 'Authorization: Basic Y2k6cGFzcw==' ''\n", value: "/bin/sh /run/goauth.sh;netrc"},
 		"plain http":                {grant: grant(t, "http://127.0.0.1:9", bearer, err), note: "shows none over plain http"},
 		"a certificate":             {grant: grant(t, "https://a.test", credential.Credential{}, nil), note: "no setting for client certificates"},
 		"a token, on Windows":       {grant: grant(t, "https://a.test", bearer, err), os: "windows", note: "on Windows"},
