@@ -18,7 +18,7 @@ const module = "github.com/org/goproxy-action/"
 var layers = [][]string{
 	{"internal/problem", "internal/source", "internal/egress", "policy"},
 	{"internal/catalogue", "internal/toolfile"},
-	{"internal/config", "internal/checksumdb", "internal/machine", "internal/release"},
+	{"internal/config", "internal/credential", "internal/checksumdb", "internal/machine", "internal/release"},
 	{"internal/lockfile", "internal/detect"},
 	{"internal/choose", "internal/diagnose"},
 	{"internal/decide"},

@@ -53,7 +53,7 @@ fi
 [ "${1:-all}" = long ] || part verify bash testdata/doors/verify.sh "$binary"
 if [ "${1:-all}" = all ]; then
   part lint bash testdata/doors/lint.sh
-  for door in real corpus reports act launcher gitlab precommit release container; do
+  for door in real credential corpus reports act launcher gitlab precommit release container; do
     part "$door" bash "testdata/doors/$door.sh" "$binary"
   done
   part network bash testdata/lab/network.sh "$binary"

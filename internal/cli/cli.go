@@ -189,6 +189,7 @@ func (m *program) begin(cmd *cobra.Command, args []string) (run.Process, error) 
 		p.PolicyPaths, _ = cmd.Flags().GetStringArray("policy")
 		p.PolicyKey, _ = cmd.Flags().GetString("policy-key")
 	}
+	p.Credentials, _ = cmd.Flags().GetBool("credentials") // false where there is no such flag
 	var err error
 	switch {
 	case github.Detect(m.env):
@@ -212,6 +213,7 @@ func (m *program) client() *http.Client {
 
 // flags adds the flags of the table of settings, without those that mean nothing to the command.
 func flags(cmd *cobra.Command, without ...string) {
+	cmd.Flags().Bool("credentials", false, "use the credentials that the checkout's settings name in a terminal as well")
 	for _, s := range config.Settings() {
 		if strings.HasPrefix(s.YAML, "choose.") && slices.Contains(without, "probe") {
 			continue // nobody is probed, so nothing is chosen

@@ -55,6 +55,8 @@ type Config struct {
 	Sources  map[string]Value[[]string]
 	// Mirrors are rows that extend the catalogue (see catalogue.Of), each address once; their URLs may hold a password.
 	Mirrors Value[[]source.Source]
+	// Credentials are in the order of the file.
+	Credentials Value[[]Credential]
 	// Trusted are hosts as source.Location.HostPort spells them, or domains with a leading dot, which take in the names
 	// below them only.
 	Trusted map[string]Value[[]string]

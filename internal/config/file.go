@@ -221,6 +221,9 @@ func (r *reader) pairs(path string, n ast.Node) ([]pair, error) {
 
 // setting reads the value of one row of the table.
 func (r *reader) setting(s Setting, key *token.Token, n ast.Node) error {
+	if s.Kind == Entries {
+		return r.credentials(s, key, n)
+	}
 	if s.Kind == Pairs {
 		pairs, err := r.pairs(s.YAML, n)
 		if err != nil {

@@ -25,13 +25,14 @@ const PolicyDir = ".goproxy/policy"
 type Kind int
 
 // Kinds. A List is a sequence in the file; where it is also a flag or an input it is written with commas there, and may
-// be in the file. Pairs are a mapping whose keys are free; Rows a sequence of mappings, whose keys the row's own check
-// knows.
+// be in the file. Pairs are a mapping whose keys are free. Rows are a sequence of mappings, whose keys the row's own check
+// knows; Entries one with keys of their own, which the file alone can hold.
 const (
 	Text Kind = iota
 	List
 	Pairs
 	Rows
+	Entries
 )
 
 // Setting is one row of the table.
@@ -182,6 +183,9 @@ func Settings() []Setting {
 		{Name: "mirrors", YAML: "mirrors", Kind: Rows, Default: "the catalogue",
 			Example: `[{url: "https://goproxy.corp.example", ecosystem: go, operator: Corp IT, region: EU}, {url: "https://goproxy.io", ecosystem: go, off: not allowed here}]`,
 			Doc:     "Rows that extend the catalogue, with its columns ([catalogue.md](catalogue.md)): " + strings.Join(catalogue.Names(), ", ") + ". A row with off takes the place of that address out.", set: setMirrors},
+		{Name: "credentials", YAML: "credentials", Kind: Entries, Default: "for Go, the logins of the user's netrc", Example: "[{source: https://goproxy.corp.example, type: bearer, token-env: CORP_TOKEN}]",
+			Doc: "How to prove oneself to private sources, each to its own source alone: see [credentials.md](credentials.md). Secrets are named, by the variable of the environment or the file of the machine that holds them, and never written here.",
+			set: func(*Config, []string, string) *fault { return nil }}, // the file's reader sets it
 		{Name: "trusted.go", YAML: "trusted.go", Kind: List, Default: "the catalogue, and what the runner itself names", Example: "[goproxy.corp.example, .mirrors.example]",
 			Doc: "The only hosts that Go modules may come from. A leading dot takes in all names below a domain. An empty list trusts nobody.", set: setTrusted(source.Go)},
 		{Name: "trusted.npm", YAML: "trusted.npm", Kind: List, Default: "the catalogue, and what the runner itself names", Example: "[npm.corp.example]",

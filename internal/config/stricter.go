@@ -31,6 +31,7 @@ import (
 //
 // Sources are chosen as base says: no strategy is stricter than another, and a change that brings its own could lead a job
 // to the mirror that it likes.
+// Credentials of head never count: it could send a secret of the job to a host of its own.
 func (base Config) Stricter(head Config) Config {
 	const by = " (stricter than the base commit)"
 	out := base

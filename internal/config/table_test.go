@@ -146,7 +146,7 @@ func documentation() string {
 
 One table serves the action's inputs, the command line and the configuration file. A flag comes before an input, an input before the file, the file before the default. An input that is empty counts as not given. Lists are written with commas in flags, and with commas or on several lines in inputs; the flag --output is repeated instead. What may hold a secret has no flag, since a command line can be read by everybody on the machine.
 
-On a pull request the file of the base commit counts. The change's own file may only be stricter: a raised severity, fewer trusted hosts, mirrors or addresses, a greater age, more of releases, ` + "`mode: enforce`, `direct: deny`, `require-address: true`" + `.
+On a pull request the file of the base commit counts. The change's own file may only be stricter: a raised severity, fewer trusted hosts, mirrors or addresses, a greater age, more of releases, ` + "`mode: enforce`, `direct: deny`, `require-address: true`" + `. Its credentials do not count.
 
 ## Inputs of the action, and flags
 

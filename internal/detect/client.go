@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/org/goproxy-action/internal/credential"
 	"github.com/org/goproxy-action/internal/egress"
 	"github.com/org/goproxy-action/internal/source"
 )
@@ -23,6 +24,7 @@ type Client struct {
 	job   job
 	trace *egress.Trace
 	agent string
+	mask  func(string) string
 }
 
 // Client makes one for the source at an address. Close frees its connections.
@@ -35,11 +37,24 @@ func (o Options) Client(base string) (*Client, error) {
 	if err != nil {
 		return nil, errors.New("address cannot be parsed as a URL")
 	}
-	c := &Client{own: own, trace: new(egress.Trace), agent: o.UserAgent,
+	c := &Client{own: own, trace: new(egress.Trace), agent: o.UserAgent, mask: o.Credentials.Mask,
 		job: job{target: Target{Source: source.Source{URL: base}}, proxy: proxy, via: way(proxy)}}
-	c.http, c.free = o.Dialer.Client(proxy, c.trace)
-	c.http.CheckRedirect = redirect
+	c.http, c.free = o.client(base, proxy, c.trace)
 	return c, nil
+}
+
+// client asks the source at base by one way: with its credential, which no other origin sees, and with the redirects that
+// an honest source makes.
+func (o Options) client(base string, proxy *url.URL, trace *egress.Trace) (client *http.Client, free func()) {
+	if certificate := o.Credentials.Certificate(base); certificate != nil {
+		own, err := source.Locate(base)
+		client, free = o.Dialer.Certified(proxy, trace, certificate, func(u *url.URL) bool { return err == nil && credential.SameOrigin(own, u) })
+	} else {
+		client, free = o.Dialer.Client(proxy, trace)
+	}
+	client.Transport = o.Credentials.Transport(base, client.Transport)
+	client.CheckRedirect = redirect
+	return client, free
 }
 
 // Close frees the connections.
@@ -68,7 +83,7 @@ func (c *Client) Get(ctx context.Context, rawurl, accept string, limit int64, ta
 
 func (c *Client) explain(err error, began time.Time) error {
 	_, _, reason := explain(err, c.trace.Seen(), c.job, time.Since(began))
-	return errors.New(masked(reason, c.job.target.Source.URL, c.job.proxy))
+	return errors.New(c.mask(masked(reason, c.job.target.Source.URL, c.job.proxy)))
 }
 
 // watched remembers why reading ended early.

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/org/goproxy-action/internal/credential"
 	"github.com/org/goproxy-action/internal/egress"
 	"github.com/org/goproxy-action/internal/source"
 )
@@ -54,6 +55,8 @@ type Options struct {
 	// Budget of zero is the constant.
 	Budget    time.Duration
 	UserAgent string
+	// Credentials are shown to their own sources alone; nil holds none.
+	Credentials *credential.Store
 }
 
 // Machine is what a runner tells of itself. The zero value tells nothing.
@@ -266,9 +269,8 @@ func (m *measurement) ask(ctx context.Context, j job, early func(Row, egress.See
 	if j.proxy != nil {
 		row.Proxy = shownProxy(j.proxy.String())
 	}
-	client, closeIdle := m.Dialer.Client(j.proxy, j.trace)
+	client, closeIdle := m.client(j.target.Source.URL, j.proxy, j.trace)
 	defer closeIdle()
-	client.CheckRedirect = redirect
 	fetch, date := dated(m.fetch(client, j.target.Source.URL))
 	verdict, err := j.target.Check(ctx, fetch)
 	seen := j.trace.Seen()
@@ -276,10 +278,10 @@ func (m *measurement) ask(ctx context.Context, j job, early func(Row, egress.See
 	row.saw(seen)
 	if err != nil {
 		row.Fault, row.Cause, row.Reason = explain(err, seen, j, time.Since(j.began))
-		row.Reason = masked(row.Reason, j.target.Source.URL, j.proxy)
+		row.Reason = m.Credentials.Mask(masked(row.Reason, j.target.Source.URL, j.proxy))
 		return row, seen
 	}
-	row.OK, row.Reason, row.Content, row.ChecksumDB, row.Fault = verdict.OK, verdict.Reason, verdict.Content, verdict.ChecksumDB, verdict.Fault
+	row.OK, row.Reason, row.Content, row.ChecksumDB, row.Fault = verdict.OK, m.Credentials.Mask(verdict.Reason), verdict.Content, verdict.ChecksumDB, verdict.Fault
 	row.Absent, row.Status, row.Cause = verdict.Absent, verdict.Status, verdict.cause()
 	if row.OK && (m.Load || m.Newest) {
 		early(row, seen)

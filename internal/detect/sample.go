@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/org/goproxy-action/internal/credential"
 	"github.com/org/goproxy-action/internal/egress"
 	"github.com/org/goproxy-action/internal/source"
 )
@@ -39,7 +40,9 @@ type Sampling struct {
 	Dialer    *egress.Dialer
 	Settings  Settings
 	UserAgent string
-	Targets   []Target
+	// Credentials are as in Options.
+	Credentials *credential.Store
+	Targets     []Target
 	// Samples is how often each target is asked, by each way; 0 is DefaultSamples, and more than MaxSamples are not taken.
 	Samples int
 	// Loads is how many of the samples load a file of some hundred kilobytes as well, where the target has one; 0 is none.
@@ -243,8 +246,13 @@ type sampler struct {
 	addresses, redirects                           []string
 }
 
+// options are those of a measurement of the same kind.
+func (s *Sampling) options() Options {
+	return Options{Dialer: s.Dialer, Settings: s.Settings, UserAgent: s.UserAgent, Credentials: s.Credentials}
+}
+
 func newSampler(s *Sampling, j job) *sampler {
-	m := &measurement{Options: Options{UserAgent: s.UserAgent}}
+	m := &measurement{Options: s.options()}
 	return &sampler{Sampling: s, job: j, failures: map[Failure]int{}, got: Series{Source: j.target.Source, Via: j.via},
 		fetch: func(client *http.Client) Fetch { return m.fetch(client, j.target.Source.URL) }}
 }
@@ -286,7 +294,7 @@ func (s *sampler) sample(ctx context.Context) {
 		return
 	}
 	trace := new(egress.Trace)
-	client, free := s.Dialer.Client(s.proxy, trace)
+	client, free := s.options().client(s.target.Source.URL, s.proxy, trace)
 	defer free()
 	v := &visit{sampler: s, ctx: ctx, trace: trace, fetch: s.fetch(client), turn: make(chan struct{}, 1)}
 	client.CheckRedirect = v.redirect
@@ -355,7 +363,7 @@ func (v *visit) ask(check Check, patience time.Duration) (asked, bool) {
 			v.got.Content = No
 		}
 		v.quiet = 0
-		v.failed(verdict.Fault, masked(source.Plain(verdict.Reason, 300), v.target.Source.URL, v.proxy))
+		v.failed(verdict.Fault, v.Credentials.Mask(masked(source.Plain(verdict.Reason, 300), v.target.Source.URL, v.proxy)))
 	case v.ctx.Err() != nil: // not the source's fault
 		v.got.Cut = true
 	default:
@@ -365,7 +373,7 @@ func (v *visit) ask(check Check, patience time.Duration) (asked, bool) {
 		} else {
 			v.quiet = 0
 		}
-		v.failed(fault, masked(reason, v.target.Source.URL, v.proxy))
+		v.failed(fault, v.Credentials.Mask(masked(reason, v.target.Source.URL, v.proxy)))
 		v.got.GaveUp = v.quiet >= silences
 	}
 	return a, false
@@ -462,7 +470,7 @@ func (v *visit) load() {
 		v.rates = append(v.rates, int64(float64(l.Bytes)/l.Took.Seconds()))
 	}
 	if (err != nil || !l.OK) && v.got.LoadReason == "" {
-		v.got.LoadReason = masked(source.Plain(reason, 300), v.target.Source.URL, v.proxy)
+		v.got.LoadReason = v.Credentials.Mask(masked(source.Plain(reason, 300), v.target.Source.URL, v.proxy))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/org/goproxy-action/internal/checksumdb"
 	"github.com/org/goproxy-action/internal/choose"
+	"github.com/org/goproxy-action/internal/credential"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/inject"
@@ -141,6 +142,12 @@ type Ecosystem struct {
 	Hosts func(co *lockfile.Checkout) (map[string]bool, error)
 	// Changes are what has to be set so that the choice is in force; only what must change.
 	Changes func(choose.Choice) []inject.Change
+	// Netrc is true when its tool shows the logins of the user's netrc file by itself.
+	Netrc bool
+	// Further are addresses beside those of sources that its tool asks by its settings, and may need a credential for.
+	Further []string
+	// HandOver tells the tool of credentials; only what it does not know already. notes say which it cannot be told of.
+	HandOver func(grants []credential.Grant) (changes []inject.Change, notes []string)
 	// Prove makes one real look-up through the settings of the given environment, and fails with the reason.
 	Prove func(ctx context.Context, environ []string) error
 }

@@ -90,6 +90,59 @@ func (t *Trace) locked(f func()) {
 // Client returns a client for one source by one way: through proxy, or directly where proxy is nil. Close frees its
 // connections. What happens is written to trace.
 func (d *Dialer) Client(proxy *url.URL, trace *Trace) (client *http.Client, close func()) {
+	transport := d.tracedTransport(proxy, trace)
+	return &http.Client{Transport: &traced{transport, trace}}, transport.CloseIdleConnections
+}
+
+// Certified is Client with a certificate that is shown to those hosts alone that only accepts, over connections of their
+// own: neither to the target of a redirect nor to a forward proxy that is itself reached by TLS.
+func (d *Dialer) Certified(proxy *url.URL, trace *Trace, certificate *tls.Certificate, only func(*url.URL) bool) (client *http.Client, close func()) {
+	plain, shown := d.tracedTransport(proxy, trace), d.tracedTransport(proxy, trace)
+	if proxy != nil && proxy.Scheme == "https" {
+		own := shown.TLSClientConfig.Clone()
+		// net/http asks it for the connection to the proxy, and uses TLSClientConfig within the tunnel
+		shown.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return d.dialTLS(ctx, network, address, own, trace)
+		}
+	}
+	shown.TLSClientConfig.Certificates = []tls.Certificate{*certificate}
+	pick := picking(func(r *http.Request) http.RoundTripper {
+		if only(r.URL) {
+			return shown
+		}
+		return plain
+	})
+	return &http.Client{Transport: &traced{pick, trace}}, func() { plain.CloseIdleConnections(); shown.CloseIdleConnections() }
+}
+
+// picking is a transport that another one stands behind for each request.
+type picking func(*http.Request) http.RoundTripper
+
+func (p picking) RoundTrip(r *http.Request) (*http.Response, error) { return p(r).RoundTrip(r) }
+
+// dialTLS connects to a forward proxy that is reached by TLS.
+func (d *Dialer) dialTLS(ctx context.Context, network, address string, config *tls.Config, trace *Trace) (net.Conn, error) {
+	conn, err := d.dial(ctx, network, address, true, trace)
+	if err != nil {
+		return nil, err
+	}
+	config = config.Clone()
+	if config.ServerName, _, err = net.SplitHostPort(address); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	config.NextProtos = nil // CONNECT is of HTTP/1
+	ctx, cancel := context.WithTimeout(ctx, ConnectTimeout)
+	defer cancel()
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+func (d *Dialer) tracedTransport(proxy *url.URL, trace *Trace) *http.Transport {
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return d.dial(ctx, network, address, proxy != nil, trace)
@@ -110,7 +163,7 @@ func (d *Dialer) Client(proxy *url.URL, trace *Trace) (client *http.Client, clos
 	if proxy != nil {
 		transport.Proxy = http.ProxyURL(proxy)
 	}
-	return &http.Client{Transport: &traced{transport, trace}}, transport.CloseIdleConnections
+	return transport
 }
 
 // Transport is a plain transport over the dialer, for requests that are no measurement. proxy is as in http.Transport.

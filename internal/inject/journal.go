@@ -27,6 +27,15 @@ type Journal struct {
 	// Parent is the journal of an earlier setup in the same shell; empty where there is none.
 	Parent  string   `json:"parent,omitempty"`
 	Records []Record `json:"records"`
+	// Files are those that Place made beside the journal.
+	Files []FileRecord `json:"files,omitempty"`
+}
+
+// FileRecord is a file beside the journal.
+type FileRecord struct {
+	// Name is its base name, and New the SHA-256, in hex, of what was written: a file that is another by now is left.
+	Name string `json:"name"`
+	New  string `json:"new"`
 }
 
 // Record is one changed variable.
@@ -50,7 +59,24 @@ func (j *Journal) Record(changes []Change, lookup func(string) (string, bool)) {
 	for _, c := range changes {
 		old, had := lookup(c.Name)
 		j.Records = append(j.Records, Record{Name: c.Name, Had: had, Old: old, New: Digest(c.Value)})
+		if c.File != nil && !slices.ContainsFunc(j.Files, func(f FileRecord) bool { return f.Name == c.File.Name }) {
+			j.Files = append(j.Files, FileRecord{c.File.Name, Digest(string(c.File.Data))})
+		}
 	}
+}
+
+// RemoveFiles deletes the files beside the journal at path. What somebody wrote to meanwhile is left, and returned.
+func (j Journal) RemoveFiles(path string) (kept []string) {
+	for _, f := range j.Files {
+		name := filepath.Join(filepath.Dir(path), filepath.Base(f.Name))
+		data, err := ReadPrivate(name, maxJournal)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil || Digest(string(data)) != f.New || os.Remove(name) != nil:
+			kept = append(kept, name)
+		}
+	}
+	return kept
 }
 
 // NewDir makes a directory of the run, 0700, below parent (empty: the system's temporary directory).

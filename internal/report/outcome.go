@@ -52,7 +52,7 @@ type Outcome struct {
 	NotAsked []string
 	// Notes are things to say that are no findings.
 	Notes []string
-	// Unavailable lists what the front cannot do.
+	// Unavailable lists what the front or a tool cannot do though it is wished.
 	Unavailable []string
 	// Problem is why the run could not be finished; nil when it was.
 	Problem  error

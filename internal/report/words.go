@@ -414,7 +414,7 @@ func cause(p *problem.Problem) string {
 // quiet is true when nothing was wrong and nothing was changed. Whatever was not decided or not answered is not quiet,
 // nor is what was kept though it fails; and detect is asked by a person who wants to see.
 func quiet(o Outcome) bool {
-	if o.Problem != nil || len(o.Changes) > 0 || o.Command == "detect" {
+	if o.Problem != nil || len(o.Changes) > 0 || len(o.Unavailable) > 0 || o.Command == "detect" {
 		return false
 	}
 	if o.Decision == nil {

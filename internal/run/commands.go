@@ -27,6 +27,7 @@ func (p Process) Check(ctx context.Context, ask Ask) (report.Outcome, error) {
 	defer j.checkout.Close()
 	o, err := j.check(ctx, start)
 	o.Notes, o.NotAsked, o.Problem, o.Duration = j.notes, j.notAsked, err, time.Since(start)
+	err = j.conceal(&o, err)
 	return o, err
 }
 
@@ -95,6 +96,7 @@ func (p Process) Detect(ctx context.Context) (report.Outcome, error) {
 	o.Machine = j.told
 	seen, _, err := j.look(ctx, engine)
 	o.Detect, o.Notes, o.NotAsked, o.Problem, o.Duration = &seen, j.notes, j.notAsked, err, time.Since(start)
+	err = j.conceal(&o, err)
 	return o, err
 }
 
@@ -139,7 +141,13 @@ func (p Process) Restore(print func(set []inject.Change, unset []string) error) 
 			}
 			o.Notes = append(o.Notes, "restored: "+strings.Join(names, ", "))
 		} else {
+			if len(journal.Files) > 0 {
+				o.Notes = append(o.Notes, "the files with the credentials of this job are removed")
+			}
 			o.Notes = append(o.Notes, fmt.Sprintf("the %d variables of this job end with it; no file of this machine was changed", len(journal.Records)))
+		}
+		for _, name := range journal.RemoveFiles(path) {
+			o.Notes = append(o.Notes, fmt.Sprintf("%s was changed by somebody else since, and is left as it is; it may hold credentials", name))
 		}
 		if err := inject.Remove(path); err != nil {
 			o.Notes = append(o.Notes, err.Error())

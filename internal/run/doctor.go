@@ -34,6 +34,7 @@ func (p Process) Doctor(ctx context.Context, thing string) (report.Outcome, erro
 	o := j.outcome("doctor", start)
 	err = j.doctor(ctx, thing, &o)
 	o.Notes, o.NotAsked, o.Problem, o.Duration = j.notes, j.notAsked, err, time.Since(start)
+	err = j.conceal(&o, err)
 	return o, err
 }
 

@@ -37,7 +37,7 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 	l.wish()
 
 	options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, Interception: detect.Interception{Public: j.Public},
-		UserAgent: "goproxy-action/" + j.Version, More: l.more, Load: l.terms.Loads(), Newest: l.terms.Dates(),
+		UserAgent: "goproxy-action/" + j.Version, More: l.more, Load: l.terms.Loads(), Newest: l.terms.Dates(), Credentials: j.credentials,
 		Machine: detect.Machine{Lookup: j.Lookup, Exists: exists}}
 	if j.deep {
 		options.Deep = j.dig(l)

@@ -3,6 +3,7 @@ package run
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/org/goproxy-action/internal/catalogue"

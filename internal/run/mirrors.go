@@ -44,6 +44,7 @@ func (p Process) Mirrors(ctx context.Context, ask Measuring) (report.Outcome, er
 		o.Mirrors, err = j.mirrors(ctx, engine, ask)
 	}
 	o.Notes, o.NotAsked, o.Problem, o.Duration = j.notes, j.notAsked, err, time.Since(start)
+	err = j.conceal(&o, err)
 	return o, err
 }
 
@@ -67,7 +68,7 @@ func (j *job) mirrors(ctx context.Context, engine *decide.Engine, ask Measuring)
 	if err != nil {
 		return nil, err
 	}
-	series := detect.Sample(ctx, detect.Sampling{Dialer: j.dialer(), Settings: j.proxies, UserAgent: "goproxy-action/" + j.Version, Targets: targets,
+	series := detect.Sample(ctx, detect.Sampling{Dialer: j.dialer(), Settings: j.proxies, UserAgent: "goproxy-action/" + j.Version, Credentials: j.credentials, Targets: targets,
 		Samples: ask.Samples, Loads: ask.Loads, Newest: true, Parallel: ask.Parallel, Progress: ask.Progress})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

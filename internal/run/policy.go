@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/org/goproxy-action/internal/config"
 	"github.com/org/goproxy-action/internal/decide"
@@ -192,7 +193,7 @@ func (p Process) WrittenPolicies(ctx context.Context) (decide.Policies, error) {
 	if err != nil {
 		return decide.Policies{}, err
 	}
-	j := &job{Process: p}
+	j := &job{Process: p, masking: new(sync.Mutex)}
 	own := *p.Front
 	own.Untrusted, j.Front = false, &own
 	if j.checkout, err = lockfile.Open(dir.V, p.Front.Workspace); err != nil {

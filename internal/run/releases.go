@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -56,7 +57,7 @@ func (j *job) inquire(ctx context.Context, engine *decide.Engine, plan *choose.P
 		return nil
 	}
 	permitted := sync.OnceValues(func() (map[string]bool, error) { return j.permittedNow(ctx, engine, plan) })
-	options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, UserAgent: "goproxy-action/" + j.Version}
+	options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, UserAgent: "goproxy-action/" + j.Version, Credentials: j.credentials}
 	within, cancel := context.WithTimeout(ctx, inquiryBudget)
 	defer cancel()
 	answers := make([]ecosystem.Said, len(asked))
@@ -79,6 +80,9 @@ func (j *job) inquire(ctx context.Context, engine *decide.Engine, plan *choose.P
 	group.Wait()
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if len(j.credentials.Secrets()) > 0 {
+		mask(reflect.ValueOf(answers), j.credentials.Mask)
 	}
 	for i, e := range asked {
 		a := answers[i]

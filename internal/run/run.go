@@ -13,11 +13,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/org/goproxy-action/internal/catalogue"
 	"github.com/org/goproxy-action/internal/choose"
 	"github.com/org/goproxy-action/internal/config"
+	"github.com/org/goproxy-action/internal/credential"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
 	"github.com/org/goproxy-action/internal/ecosystem"
@@ -57,6 +59,9 @@ type Process struct {
 	Policies fs.FS
 	// Flags finds a flag that the user gave; nil finds none.
 	Flags config.Lookup
+	// Credentials is true where the user wants those that the checkout's settings name though nothing but a terminal vouches
+	// for it.
+	Credentials bool
 	// PolicyPaths are policies of the user's beside those that the settings name: relative to the checkout, or outside of
 	// its repository. PolicyKey is a file of the machine with the key that bundles are signed with; empty means that the
 	// settings say it.
@@ -82,7 +87,6 @@ type job struct {
 	unlisted error
 	waivers  decide.Waivers
 	proxies  detect.Settings
-	systems  []*ecosystem.Ecosystem
 	// every are all that there are, whether or not they are looked at.
 	every []*ecosystem.Ecosystem
 	// deep asks what no job asks, and extra are targets beside the sources.
@@ -90,6 +94,12 @@ type job struct {
 	extra []detect.Target
 	// told is what the tools of this machine are told; nil where nobody asked.
 	told *machine.Reading
+	// credentials are offered to their own sources alone.
+	credentials *credential.Store
+	masking     *sync.Mutex
+	// unavailable is what a tool cannot be told.
+	unavailable []string
+	systems     []*ecosystem.Ecosystem
 	// others give facts and no sources.
 	others []*ecosystem.Ecosystem
 	// said is what sources say of versions.
@@ -124,7 +134,7 @@ type Ask struct {
 // open reads the settings and the checkout. Offline, the checkout alone is asked for the base commit. lenient goes on without waivers, and without the files of a checkout that
 // cannot be understood.
 func (p Process) open(ctx context.Context, ask Ask, lenient bool) (*job, error) {
-	j := &job{Process: p, Ask: ask, baseSaid: "none", lenient: lenient}
+	j := &job{Process: p, Ask: ask, baseSaid: "none", lenient: lenient, masking: new(sync.Mutex)}
 	if p.Front.Input != nil {
 		if err := config.CheckInputs(p.Environ); err != nil {
 			return nil, err
@@ -176,6 +186,9 @@ func (p Process) open(ctx context.Context, ask Ask, lenient bool) (*job, error) 
 		}
 		j.checkout.Fence = j.fence()
 		err = j.read(true)
+	}
+	if err == nil {
+		err = j.authenticate()
 	}
 	if err != nil {
 		j.checkout.Close()
@@ -263,6 +276,9 @@ func (j *job) configure(ctx context.Context, file config.Value[string], names []
 			return err
 		}
 		j.config = trusted.Stricter(head)
+		if slices.ContainsFunc(head.Credentials.V, func(c config.Credential) bool { return !hasCredential(trusted.Credentials.V, c) }) {
+			j.notes = append(j.notes, "credentials that this change adds or alters are not used: those of the base commit are")
+		}
 		if err := j.adopt(ctx, policyTreeAt(base, j.inRepository())); err != nil {
 			return err
 		}
@@ -465,6 +481,8 @@ func (j *job) maskSources(e *ecosystem.Ecosystem) {
 
 // mask keeps a secret out of the host's log, where it has one.
 func (j *job) mask(secret string) {
+	j.masking.Lock()
+	defer j.masking.Unlock()
 	if j.Front.Mask != nil {
 		j.Front.Mask(secret)
 	}

@@ -41,7 +41,8 @@ func (p Process) Setup(ctx context.Context) (report.Outcome, error) {
 			err = e
 		}
 	}
-	o.Notes, o.NotAsked, o.Problem, o.Duration = j.notes, j.notAsked, err, time.Since(start)
+	o.Notes, o.NotAsked, o.Unavailable, o.Problem, o.Duration = j.notes, j.notAsked, j.unavailable, err, time.Since(start)
+	err = j.conceal(&o, err)
 	return o, err
 }
 
@@ -69,6 +70,7 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	if err != nil {
 		return o, err
 	}
+	changes = append(changes, j.handOver(ctx, plan)...)
 	if err := j.inquire(ctx, engine, &plan); err != nil {
 		return o, err
 	}
@@ -96,11 +98,19 @@ func (j *job) setup(ctx context.Context, start time.Time) (report.Outcome, error
 	if len(changes) == 0 || j.Front.Export == nil {
 		return o, nil
 	}
-	o.Proof, err = j.prove(ctx, changes)
+	dir, err := inject.NewDir(j.Front.TempDir)
 	if err != nil {
 		return o, err
 	}
-	if err := j.export(changes); err != nil {
+	if changes, err = j.place(changes, dir); err == nil {
+		o.Changes = changes
+		o.Proof, err = j.prove(ctx, changes)
+	}
+	if err == nil {
+		err = j.export(changes, dir)
+	}
+	if err != nil {
+		os.RemoveAll(dir)
 		return o, err
 	}
 	o.Applied, o.Where = true, j.Front.Where
@@ -252,7 +262,11 @@ var withheld = []string{"INPUT_", "STATE_", "ACTIONS_", "GITHUB_TOKEN=", "GH_TOK
 func (j *job) prove(ctx context.Context, changes []inject.Change) (string, error) {
 	// the tools that prove have no use for what the host gives to this step alone
 	environ := slices.DeleteFunc(slices.Clone(j.Environ), func(v string) bool {
-		return slices.ContainsFunc(withheld, func(p string) bool { return strings.HasPrefix(v, p) })
+		return slices.ContainsFunc(withheld, func(p string) bool { return strings.HasPrefix(v, p) }) ||
+			slices.ContainsFunc(j.config.Credentials.V, func(c config.Credential) bool {
+				name, _, _ := strings.Cut(v, "=")
+				return slices.Contains(c.Variables(), name)
+			})
 	})
 	concerned := map[string]bool{}
 	for _, c := range changes {
@@ -290,18 +304,21 @@ func (j *job) prove(ctx context.Context, changes []inject.Change) (string, error
 	return strings.Join(said, "; "), nil
 }
 
-// export writes the journal, then gives the changes to what follows.
-func (j *job) export(changes []inject.Change) error {
-	dir, err := inject.NewDir(j.Front.TempDir)
-	if err != nil {
-		return err
+// place makes the files of changes. They hold secrets, so they do not lie where a checkout is packed up or read by others.
+func (j *job) place(changes []inject.Change, dir string) ([]inject.Change, error) {
+	if slices.ContainsFunc(changes, func(c inject.Change) bool { return c.File != nil }) && ecosystem.Inside(j.checkout.Fence, dir) {
+		return nil, problem.New(problem.Usage, "hand over credentials", "set TMPDIR to a directory outside of it", "the directory for generated files lies in the checkout")
 	}
+	return inject.Place(changes, dir)
+}
+
+// export writes the journal into the directory of the run, then gives the changes to what follows.
+func (j *job) export(changes []inject.Change, dir string) error {
 	var journal inject.Journal
 	journal.Parent, _ = j.Lookup(inject.JournalVariable)
 	journal.Record(changes, j.Lookup)
 	path, err := journal.Write(dir)
 	if err != nil {
-		os.RemoveAll(dir)
 		return err
 	}
 	for _, c := range changes {
@@ -316,9 +333,6 @@ func (j *job) export(changes []inject.Change) error {
 	}
 	if err == nil {
 		err = j.Front.Export(changes)
-	}
-	if err != nil {
-		os.RemoveAll(dir)
 	}
 	return err
 }

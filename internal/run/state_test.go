@@ -14,7 +14,7 @@ import (
 
 var noon = time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 
-func at(h time.Duration) string { return noon.Add(-h).Format(time.RFC3339) }
+func ago(h time.Duration) string { return noon.Add(-h).Format(time.RFC3339) }
 
 func TestReadState(t *testing.T) {
 	t.Parallel()
@@ -33,13 +33,13 @@ func TestReadState(t *testing.T) {
 		"torn":                {`{"choices":{"go":"offi`, none, nothing},
 		"another shape":       {`["go"]`, none, nothing},
 		"before health":       {`{"go":"official","npm":"registry.npmmirror.com"}`, map[string]string{"go": "official", "npm": "registry.npmmirror.com"}, nothing},
-		"whole":               {`{"choices":{"go":"official"},"health":{"go":{"official":{"state":1,"run":2,"at":"` + at(time.Hour) + `"}}}}`, map[string]string{"go": "official"}, one("official", well)},
+		"whole":               {`{"choices":{"go":"official"},"health":{"go":{"official":{"state":1,"run":2,"at":"` + ago(time.Hour) + `"}}}}`, map[string]string{"go": "official"}, one("official", well)},
 		"null":                {`{"choices":null,"health":null}`, none, nothing},
 		"choices of no words": {`{"choices":{"go":7,"npm":"x","a":"","b":["c"]},"health":7}`, map[string]string{"npm": "x"}, nothing},
-		"too long":            {`{"choices":{"go":"` + long + `"},"health":{"go":{"` + long + `":{"state":1,"run":2,"at":"` + at(1) + `"}}}}`, none, nothing},
-		"unsound, old and from the future": {`{"choices":{},"health":{"go":{"a":{"state":3,"run":2,"at":"` + at(1) + `"},"b":{"state":1,"run":3,"at":"` + at(1) + `"},
-			"c":{"state":1,"run":-4,"at":"` + at(1) + `"},"d":{"state":1,"run":0,"at":"` + at(1) + `"},"e":{"state":1,"run":2,"at":"` + at(25*time.Hour) + `"},
-			"f":{"state":1,"run":2,"at":"` + at(-time.Minute) + `"},"g":7,"h":{"state":1,"run":2,"at":"` + at(time.Hour) + `"}}}}`, none, one("h", well)},
+		"too long":            {`{"choices":{"go":"` + long + `"},"health":{"go":{"` + long + `":{"state":1,"run":2,"at":"` + ago(1) + `"}}}}`, none, nothing},
+		"unsound, old and from the future": {`{"choices":{},"health":{"go":{"a":{"state":3,"run":2,"at":"` + ago(1) + `"},"b":{"state":1,"run":3,"at":"` + ago(1) + `"},
+			"c":{"state":1,"run":-4,"at":"` + ago(1) + `"},"d":{"state":1,"run":0,"at":"` + ago(1) + `"},"e":{"state":1,"run":2,"at":"` + ago(25*time.Hour) + `"},
+			"f":{"state":1,"run":2,"at":"` + ago(-time.Minute) + `"},"g":7,"h":{"state":1,"run":2,"at":"` + ago(time.Hour) + `"}}}}`, none, one("h", well)},
 	} {
 		got := readState([]byte(tt.data), noon)
 		if !reflect.DeepEqual(got.Choices, tt.choices) || !reflect.DeepEqual(got.Health, tt.health) {
@@ -69,7 +69,7 @@ func TestStateIsBounded(t *testing.T) {
 // Whatever lies in the file, what is taken of it is sound, bounded, and the same when it is written and read again.
 func FuzzReadState(f *testing.F) {
 	f.Add([]byte(`{"go":"official"}`))
-	f.Add([]byte(`{"choices":{"go":"official"},"health":{"go":{"official":{"state":1,"run":2,"at":"` + at(time.Hour) + `"}}}}`))
+	f.Add([]byte(`{"choices":{"go":"official"},"health":{"go":{"official":{"state":1,"run":2,"at":"` + ago(time.Hour) + `"}}}}`))
 	f.Add([]byte(`{"choices":{"go":{}},"health":{"go":{"a":{"state":-1,"run":1e9,"at":"x"}}}}`))
 	f.Add([]byte(`{"choices":"x","go":"y"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

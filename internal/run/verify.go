@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -95,6 +96,7 @@ func (p Process) Verify(ctx context.Context, v Verification) (report.Outcome, er
 	defer j.checkout.Close()
 	o, err := j.verify(ctx, v, start)
 	o.Log, o.Notes, o.NotAsked, o.Problem, o.Duration = j.log.told(), j.notes, j.notAsked, err, time.Since(start)
+	err = j.conceal(&o, err)
 	if o.Log != nil && v.Write {
 		o.Log.Proof = j.log.Proof()
 	}
@@ -263,7 +265,7 @@ func (j *job) compareLog(ctx context.Context, engine *decide.Engine, e *ecosyste
 		if len(places) == 0 {
 			c.why = "no source that relays it is usable and permitted"
 		}
-		options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, UserAgent: "goproxy-action/" + j.Version}
+		options := detect.Options{Dialer: j.dialer(), Settings: j.proxies, UserAgent: "goproxy-action/" + j.Version, Credentials: j.credentials}
 		for _, p := range places {
 			client, err := options.Client(p.URL)
 			if err != nil {
@@ -284,6 +286,9 @@ func (j *job) compareLog(ctx context.Context, engine *decide.Engine, e *ecosyste
 		return nil, problem.New(problem.Usage, "checksum-database.keys", "write name+hash+key, as the database's operator gives it", "%w", err)
 	}
 	c.Report = r
+	if len(j.credentials.Secrets()) > 0 { // a source may have told what it was shown
+		mask(reflect.ValueOf(r), j.credentials.Mask)
+	}
 	for i := range r.Results {
 		c.results[r.Results[i].Line] = &r.Results[i]
 	}

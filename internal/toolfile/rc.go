@@ -52,6 +52,12 @@ func RC(data []byte) ([]Line, error) {
 	return lines, nil
 }
 
+// RCSection tells whether a line of an .npmrc begins a section.
+func RCSection(text string) bool {
+	_, kind := parseLine(text)
+	return kind == sectionLine
+}
+
 type lineKind int
 
 const (

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -133,6 +134,7 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 			e.Frozen = closed(parseProxies(proxies.value, m.OS))
 		}
 	}
+	e.Netrc, e.HandOver = slices.Contains(v.authWords(), netrcWord), v.handOver
 	db := parseSumDB(v.set.get("GOSUMDB").value, m.SumDBKeys)
 	e.SumDBWanted = db.mode != off && v.anyPublic()
 	if db.sound() && db.url != "" {

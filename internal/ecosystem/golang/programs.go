@@ -21,7 +21,7 @@ func (v *view) authPrograms(s setting) []decide.Program {
 	for command := range strings.SplitSeq(s.value, ";") {
 		words := strings.Fields(command)
 		switch {
-		case len(words) == 0 || words[0] == off || words[0] == "netrc":
+		case len(words) == 0 || words[0] == off || words[0] == netrcWord || ownAuth(command) != "":
 		case words[0] == "git":
 			// elsewhere it is the machine's own git with the machine's own settings
 			if len(words) == 2 && ecosystem.Inside(v.co.Fence, words[1]) {

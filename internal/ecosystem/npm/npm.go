@@ -117,6 +117,14 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 		Target: target, Item: r.item, Fill: r.fill, Releases: r.releases, Changes: r.changes, Prove: r.prove,
 		Hosts: func(co *lockfile.Checkout) (map[string]bool, error) { return hosts(co, own), nil },
 	}
+	if !m.RepoOnly {
+		e.HandOver = r.handOver
+		for _, v := range r.values {
+			if isScope(v.name) && v.broken == "" {
+				e.Further = append(e.Further, v.text)
+			}
+		}
+	}
 	e.Notes = append(e.Notes, facts.notes...)
 	for _, l := range locks {
 		e.Packages += len(l.Entries)

@@ -40,7 +40,7 @@ func parseRC(file lockfile.File) ([]line, error) {
 	}
 	lines := make([]line, 0, len(found))
 	for _, l := range found {
-		if credential(l.Key) {
+		if isSecret(l.Key) {
 			l.Value = hidden
 		}
 		lines = append(lines, line{l.Key, l.Value, l.List, l.Clear, lockfile.Position{File: file.Path, Line: l.At.Line, Column: l.At.Column}})
@@ -48,8 +48,8 @@ func parseRC(file lockfile.File) ([]line, error) {
 	return lines, nil
 }
 
-// credential tells keys whose values are kept nowhere.
-func credential(key string) bool {
+// isSecret tells keys whose values are kept nowhere.
+func isSecret(key string) bool {
 	if strings.HasPrefix(key, "//") || strings.Contains(key, "${") && strings.Contains(key, "//") {
 		return true
 	}

@@ -115,7 +115,7 @@ func FuzzParseRC(f *testing.F) {
 			if l.at.Line < 1 || l.at.Line > len(rows) || l.at.Column < 1 || l.at.Column > len(rows[l.at.Line-1]) {
 				t.Fatalf("%+v is outside of the file", l)
 			}
-			if credential(l.key) && l.value != hidden {
+			if isSecret(l.key) && l.value != hidden {
 				t.Fatalf("%+v is shown", l)
 			}
 			if got := toolfile.ExpandRC(l.value, func(string) (string, bool) { return "", true }); len(got) > len(l.value) {

@@ -257,7 +257,7 @@ func (s *settings) environment() []value {
 			continue
 		}
 		key := name[len(prefix):]
-		if credential(key) {
+		if isSecret(key) {
 			continue
 		}
 		key = strings.ToLower(key[:1] + strings.ReplaceAll(key[1:], "_", "-"))
