@@ -256,19 +256,21 @@ func (l *lab) forward(w http.ResponseWriter, req *http.Request, to *url.URL, pat
 		p.SetURL(to)
 		p.Out.Host = to.Host
 	}}
-	if tamper && strings.HasSuffix(path, ".mod") {
-		p.ModifyResponse = func(r *http.Response) error {
-			const more = "\n// a line more\n"
-			r.Body = struct {
-				io.Reader
-				io.Closer
-			}{io.MultiReader(r.Body, strings.NewReader(more)), r.Body}
+	p.ModifyResponse = func(r *http.Response) error {
+		r.Header.Del("Date") // ours
+		if tamper && strings.HasSuffix(path, ".mod") {
+			r.Body = readCloser{io.MultiReader(r.Body, strings.NewReader("\n// a line more\n")), r.Body}
 			r.ContentLength = -1
 			r.Header.Del("Content-Length")
-			return nil
 		}
+		return nil
 	}
 	p.ServeHTTP(w, req)
+}
+
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 // memory answers from memory what it has fetched before, so that what a test sees of a host is the rules' and not the
