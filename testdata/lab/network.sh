@@ -141,6 +141,7 @@ mirror: delay=30ms     | goproxy.cn              | restricted | -content-rewritt
 mirror: delay=1700ms   | goproxy.cn              | restricted | -content-rewritten -captive-portal | goproxy.cn answers directly | healthy | kept
 mirror: status=503     | goproxy.cn              | restricted | -content-rewritten -captive-portal | mirrors.aliyun.com/goproxy answers directly | source-down source-operator goproxy.cn | https://mirrors.aliyun.com/goproxy
 mirror: status=403     | goproxy.cn              | restricted | -content-rewritten -captive-portal | mirrors.aliyun.com/goproxy answers directly | source-refuses developer goproxy.cn | https://mirrors.aliyun.com/goproxy
+mirror: status=404     | goproxy.cn              | restricted | -content-rewritten -captive-portal | mirrors.aliyun.com/goproxy answers directly | source-lacks developer goproxy.cn | https://mirrors.aliyun.com/goproxy
 mirror: rst            | goproxy.cn              | restricted | -content-rewritten | mirrors.aliyun.com/goproxy answers directly | connection-cut network-team goproxy.cn | https://mirrors.aliyun.com/goproxy
 mirror: hang           | goproxy.cn              | restricted | -content-rewritten | mirrors.aliyun.com/goproxy answers directly | source-silent source-operator goproxy.cn | https://mirrors.aliyun.com/goproxy
 mirror: delay=10m      | goproxy.cn              | restricted | -content-rewritten | mirrors.aliyun.com/goproxy answers directly | source-silent source-operator goproxy.cn | https://mirrors.aliyun.com/goproxy
@@ -257,6 +258,27 @@ while IFS='|' read -ra columns; do
   for i in "${!columns[@]}"; do columns[i]=$(sed -E 's/^ +//; s/ +$//' <<<"${columns[i]}"); done
   row "${columns[@]}"
 done < <(table)
+
+# one NETWORK TOLD THING DOCTOR: the doctor about one thing, and what it packs for support
+one() {
+  local situation="$1, told $2, doctor $3" vars
+  read -ra vars <<<"${told[$2]}"
+  enter_network "$1"
+  rm -rf "$work/homes"
+  ask doctor ${vars[@]+"${vars[@]}"} "$binary" doctor "$3" --format json --bundle "$work/support.tar.gz"
+  # shellcheck disable=SC2086
+  judged doctor $4
+  mkdir "$work/support"
+  check "$situation: the bundle for support" tar -xzf "$work/support.tar.gz" -C "$work/support"
+  check "$situation: no password in it" none_below "$work/support" 's3cret|wr0ng'
+  rm -rf "$work/support" "$work/support.tar.gz"
+  leave_network "$1"
+}
+none_below() { [ -n "$(ls -A "$1")" ] && ! grep -rEl -e "$2" "$1"; }
+one open nothing github.com/google/uuid@v1.6.0 healthy
+one 'mirror: status=404' goproxy.cn github.com/google/uuid@v1.6.0 'source-lacks developer goproxy.cn'
+one 'mirror: status=503' nothing https://goproxy.cn 'source-down source-operator'
+one 'no names' 'squid, wrong login' github.com/google/uuid@v1.6.0 'proxy-credentials developer'
 
 # How long it takes. A figure counts as the best of some runs: what else the machine does meanwhile is not the program's.
 milliseconds() { # COMMAND...: on the runner
