@@ -63,7 +63,7 @@ npm_tool() {
 command_of() { ln -sfn "$NPM/$1/node_modules/${3:-.bin/$2}" "$BIN/$2"; }
 
 net() {
-  debian squid mitmproxy dnsmasq-base apache2-utils nftables iproute2
+  debian squid tinyproxy mitmproxy dnsmasq-base apache2-utils nftables iproute2
   own_tools
 }
 
