@@ -510,8 +510,16 @@ func (s *scanner) field(f *field, key string) bool {
 }
 
 func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 bool) bool {
-	if s.peek() != '{' {
-		return s.unexpected("an object that describes a package")
+	if c := s.peek(); c != '{' {
+		part := "packages"
+		if v1 {
+			part = "dependencies"
+		}
+		want := fmt.Sprintf("an object that describes %q of %q", source.Plain(key, 120), part)
+		if c == '"' && v1 { // npm 7 and later pass over it where "packages" stands; npm ci of npm 6.14.18 does this, without a hash
+			return s.fail("holds a text where %s must stand; npm 6 would install the newest version", want)
+		}
+		return s.unexpected(want)
 	}
 	if s.packages++; s.packages > maxPackages {
 		return s.failAt(at, "names more than %d packages", maxPackages)

@@ -196,8 +196,12 @@ func TestParseLockFaults(t *testing.T) {
 		"package twice":    {`{"packages":{"node_modules/a":{},"node_modules/a":{}}}`, `package-lock.json:1:34: names the package "node_modules/a" twice`},
 		"tree twice":       {`{"packages":{},"packages":{}}`, `package-lock.json:1:16: holds the key "packages" twice`},
 		"resolved array":   {`{"packages":{"node_modules/a":{"resolved":["https://evil.test"]}}}`, `package-lock.json:1:43: holds no string as "resolved"`},
-		"entry no object":  {`{"packages":{"node_modules/a":1}}`, `package-lock.json:1:31: holds '1' where an object that describes a package must stand`},
-		"too deep":         {`{"a":` + strings.Repeat("[", 100), `package-lock.json:1:69: nests deeper than 64 levels`},
+		"entry no object":  {`{"packages":{"node_modules/a":1}}`, `package-lock.json:1:31: holds '1' where an object that describes "node_modules/a" of "packages" must stand`},
+		"text in version 3": {`{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0"}},"dependencies":{"a":"1.0.0"}}`,
+			`package-lock.json:1:92: holds a text where an object that describes "a" of "dependencies" must stand; npm 6 would install the newest version`},
+		"number in version 1": {`{"dependencies":{"b":{"dependencies":{"a":1}}}}`,
+			`package-lock.json:1:43: holds '1' where an object that describes "a" of "dependencies" must stand`},
+		"too deep": {`{"a":` + strings.Repeat("[", 100), `package-lock.json:1:69: nests deeper than 64 levels`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
