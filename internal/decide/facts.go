@@ -79,6 +79,8 @@ type Lock struct {
 	Packages int    `json:"packages"`
 	// Bundled is how many packages come in another one's tarball.
 	Bundled int `json:"bundled"`
+	// Doubted is how many of these no list in the file confirms; npm fetches them if they are not in that tarball.
+	Doubted int `json:"doubted"`
 	// Beside are lock files of other managers in the same directory.
 	Beside []string `json:"beside"`
 	// Key is the file with what it says. Policies do not see it.

@@ -20,6 +20,8 @@ type Lock struct {
 	Entries []Entry
 	// Bundled is how many packages come in another one's tarball.
 	Bundled int
+	// Doubted is how many of these no list in the file confirms, since it has none (npm's version 1).
+	Doubted int
 	// Roots are the package.json files that it was made from, as it has them; nil where it does not say.
 	Roots []Root
 	// Substitutes are entries that stand for packages of another name, or come from another kind of place than a registry,

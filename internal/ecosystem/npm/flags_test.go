@@ -418,6 +418,8 @@ func TestRulesOnLocks(t *testing.T) {
 			[]string{"error LCK005 package-lock.json:2:48 a@1.0.0 is fetched as evil@1.0.0, which its address is of"}},
 		"bundled": {lock(strings.Replace(entry("a", "1.0.0", ""), "{", `{"bundleDependencies":["b"],`, 1), "\n"+`"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`), nil, nil,
 			[]string{"note LCK011 package-lock.json:1:20 package-lock.json has a package that comes in the tarball of another one"}},
+		"bundled, as a file says that lists nothing": {map[string]string{"package-lock.json": `{"lockfileVersion":3,"dependencies":{"a":{"version":"1.0.0","dependencies":{"b":{"version":"1.0.0","bundled":true}}}}}`}, nil, nil,
+			[]string{"warning LCK011 package-lock.json:1:20 package-lock.json has a package that comes in the tarball of another one, if that is true: the file does not tell, and npm fetches what is in none, without a hash"}},
 		"too little": {map[string]string{"npm-shrinkwrap.json": "{\n\"lockfileVersion\": 1}", "w/package-lock.json": "{}", "bun.lockb": "\x00"}, nil, nil,
 			[]string{"warning LCK010 bun.lockb:0:0 bun.lockb is binary, so that the packages in it are not judged",
 				"note LCK010 npm-shrinkwrap.json:2:20 npm-shrinkwrap.json is of lockfileVersion 1, which says neither what package.json asks for nor which packages run a script",

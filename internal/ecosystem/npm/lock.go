@@ -385,12 +385,13 @@ func (s *scanner) lock() (l lockfile.Lock) {
 			return l
 		}
 		if before := len(l.Entries); packages {
+			old.Entries = append(old.Entries, s.bundles.doubted()...)
 			apart(&l, &old)
 			if len(l.Entries) > before {
 				inOrder(l.Entries)
 			}
 		} else { // a nested package was read before the one that holds it
-			l.Entries, l.Substitutes, l.Bundled = old.Entries, old.Substitutes, old.Bundled
+			l.Entries, l.Substitutes, l.Bundled, l.Doubted = old.Entries, old.Substitutes, old.Bundled, old.Bundled
 			inOrder(l.Entries)
 		}
 	}
@@ -654,6 +655,7 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			return add(field{fromSpec(from.text, key), from.at})
 		case isBundled && s.nested > 0: // npm fetches those of the root
 			l.Bundled++
+			s.bundles.old = append(s.bundles.old, e)
 			return true
 		}
 		return add(field{})

@@ -164,6 +164,8 @@ func TestParseLockPicksOneTree(t *testing.T) {
 			`"dependencies":{"b":{"version":"1.0.0","resolved":"http://r.test/b/-/b.tgz","integrity":"x","dependencies":{"f":{"version":"2.0.0"}}},"c":{"version":"git+ssh://git@r.test/d#0","from":"c@u/d"},` +
 			`"e":{"version":"http://r.test/e.tgz"},"g":{"version":"1.0.0","bundled":true},` + "\n" + `"h":{"version":"2.0.0","resolved":"http://r.test/b/-/b.tgz","integrity":"x"}}}`,
 			[]string{"b@1.0.0 http://r.test/b/-/b.tgz x 1:61 1:99", "d@ git+ssh://git@r.test/d#0  1:144 1:104", "e@ http://r.test/e.tgz  1:201 1:172", "f@2.0.0   1:224 1:224", "g@1.0.0   1:261 1:261", "h@2.0.0 http://r.test/b/-/b.tgz x 3:35 3:73"}},
+		"bundled in dependencies alone": {`{"packages":{"node_modules/a":{"bundleDependencies":["b"],"link":true},"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}},` + "\n" +
+			`"dependencies":{"a":{"version":"file:a","dependencies":{"b":{"version":"1.0.0","bundled":true},"c":{"version":"1.0.0","bundled":true}}}}}`, []string{"c@1.0.0   2:96 2:96"}},
 		"packages null":  {`{"packages":null,"dependencies":{"a":{}}}`, []string{"a@   1:34 1:34"}},
 		"old shrinkwrap": {`{"name":"x","dependencies":{"a":{"version":"1.0.0","resolved":"http://r.test/a/-/a.tgz"}}}`, []string{"a@1.0.0 http://r.test/a/-/a.tgz  1:63 1:29"}},
 		"nothing":        {`{}`, []string{}},

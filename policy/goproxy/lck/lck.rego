@@ -331,16 +331,21 @@ remedy(l) := ["warning", "run bun install --save-text-lockfile --lockfile-only, 
 # title: Packages come in the tarballs of others
 # description: >-
 #  A bundled package has no address and no integrity of its own, and no registry has seen it. Whoever publishes the package
-#  around it chose what is in there.
+#  around it chose what is in there. A lock file of npm's version 1 does not say what that one bundles, and npm fetches
+#  what it does not, without a hash.
 # custom:
 #   id: LCK011
-#   severity: note
+#   severity: warning
 #   fix: look for a version of the packages around them that bundles nothing
-files contains [l, "LCK011", "note", fault, "look for a version of the packages around them that bundles nothing"] if {
+files contains [l, "LCK011", severity, concat("", [bundling(l.bundled), doubt]), fix] if {
 	some l in input.npm.locks
 	l.bundled > 0
-	fault := bundling(l.bundled)
+	[severity, doubt, fix] := bundles(l)
 }
+
+bundles(l) := ["warning", ", if that is true: the file does not tell, and npm fetches what is in none, without a hash", "run npm install with npm 7 or later, and commit the lock file"] if {
+	l.doubted > 0
+} else := ["note", "", "look for a version of the packages around them that bundles nothing"]
 
 bundling(n) := "has a package that comes in the tarball of another one" if n == 1
 
