@@ -156,6 +156,8 @@ func TestFetchedAsAnother(t *testing.T) {
 		"npm: alias of another package, of what the root asks for": {lockOf(fmt.Sprintf(v3, `"dependencies":{"a":"^1","x":"1"}`, `"node_modules/x":{"version":"1.0.0","dependencies":{"a":"npm:evil@1"}},"node_modules/a":{"name":"evil","version":"1.0.0"}`)),
 			[]string{"other a@1.0.0 package-lock.json:2:97 is fetched as evil@1.0.0, which nobody asks for by that name"}},
 		"npm: alias of another package, below it": {lockOf(fmt.Sprintf(v3, `"dependencies":{"a":"^1","x":"1"}`, `"node_modules/x":{"version":"1.0.0","dependencies":{"a":"npm:evil@1"}},"node_modules/x/node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{}},
+		"npm: in the version, where any will do":  {of(files{"package.json": `{"dependencies":{"a":"*"}}`}, "package-lock.json", fmt.Sprintf(v3, `"a":"*"`, `"node_modules/a":{"version":"npm:evil@1.0.0"}`)), []string{"other a@1.0.0 package-lock.json:2:29 is fetched as evil@1.0.0, which nobody asks for by that name"}},
+		"npm: an address as the version":          {of(files{"package.json": `{"dependencies":{"a":"*"}}`}, "package-lock.json", fmt.Sprintf(v3, `"a":"*"`, `"node_modules/a":{"version":"https://r.test/evil/-/evil-1.0.0.tgz"}`)), []string{"other a@1.0.0 package-lock.json:2:29 is fetched as evil@1.0.0, which nobody asks for by that name"}},
 		"npm: another override":                   {of(files{"package.json": `{"overrides":{"a":"npm:evil-not@1.0.0"}}`}, "package-lock.json", fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{"other a@1.0.0 package-lock.json:2:26 is fetched as evil@1.0.0, which nobody asks for by that name"}},
 		"npm: override in another directory":      {of(files{"w/package.json": `{"overrides":{"a":"npm:evil@1.0.0"}}`}, "package-lock.json", fmt.Sprintf(v3, "", `"node_modules/a":{"name":"evil","version":"1.0.0"}`)), []string{"other a@1.0.0 package-lock.json:2:26 is fetched as evil@1.0.0, which nobody asks for by that name"}},
 		"npm: other tarballs are no registry":     {lockOf(fmt.Sprintf(v3, "", `"node_modules/a":{"version":"1.0.0","resolved":"https://codeload.github.com/u/r/tar.gz/v1.0.0"}`)), []string{}},
@@ -262,6 +264,8 @@ func TestFilesThatNobodyAsksFor(t *testing.T) {
 	}{
 		"npm":                   {map[string]string{"package-lock.json": npm(`"a": "1.0.0"`, evil)}, told("package-lock.json:3:52")},
 		"npm, an alias":         {map[string]string{"package-lock.json": npm(`"a": "npm:b@1.0.0"`, `"node_modules/a": {"name": "b", "version": "1.0.0", "resolved": "file:evil.tgz"}`)}, told("package-lock.json:3:65")},
+		"npm, as the version":   {map[string]string{"package-lock.json": npm(`"a": "*"`, `"node_modules/a": {"version": "file:evil.tgz"}`)}, told("package-lock.json:3:31")},
+		"npm, asked as such":    {map[string]string{"package-lock.json": npm(`"a": "file:evil.tgz"`, `"node_modules/a": {"version": "file:evil.tgz"}`)}, []string{}},
 		"npm, version 1":        {map[string]string{"package-lock.json": `{"lockfileVersion": 1, "dependencies": {"a": {"version": "1.0.0", "resolved": "file:evil.tgz"}}}`}, told("package-lock.json:1:79")},
 		"npm, asked":            {map[string]string{"package-lock.json": npm(`"a": "file:evil.tgz"`, evil)}, []string{}},
 		"npm, asked path":       {map[string]string{"package-lock.json": npm(`"a": "./evil.tgz"`, evil)}, []string{}},

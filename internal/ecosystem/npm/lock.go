@@ -614,21 +614,33 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		return true
 	}
 	substitute := func(with lockfile.Substitute) { l.Substitutes = append(l.Substitutes, with) }
+	alias := func(asked, by string) {
+		other, is := strings.CutPrefix(e.Version, "npm:")
+		if !is {
+			return
+		}
+		e.Name, e.Version = other, ""
+		if i := strings.LastIndexByte(other, '@'); i > 0 {
+			e.Alias, e.Name, e.Version = asked, other[:i], other[i+1:]
+		}
+		if e.Name != asked {
+			substitute(lockfile.Substitute{For: asked, By: by, Name: e.Name, Version: e.Version, At: version.at})
+		}
+	}
+	instead := func(asked, by string) {
+		if name, is := served(pathOf(e.Version)); name != "" && name != e.Name {
+			substitute(lockfile.Substitute{For: asked, By: by, Name: name, Version: is, At: version.at})
+		} else if elsewhere(e.Version) {
+			substitute(lockfile.Substitute{For: asked, By: by, From: e.Version, At: version.at})
+		}
+	}
 	if v1 {
 		e.Name = key
 		by := ""
 		if s.nested == 0 {
 			by = "."
 		}
-		if alias, ok := strings.CutPrefix(e.Version, "npm:"); ok {
-			e.Name, e.Version = alias, ""
-			if i := strings.LastIndexByte(alias, '@'); i > 0 {
-				e.Alias, e.Name, e.Version = key, alias[:i], alias[i+1:]
-			}
-			if e.Name != key {
-				substitute(lockfile.Substitute{For: key, By: by, Name: e.Name, Version: e.Version, At: version.at})
-			}
-		}
+		alias(key, by)
 		if resolved.text != "" && elsewhere(resolved.text) {
 			substitute(lockfile.Substitute{For: key, By: by, From: resolved.text, At: resolved.at})
 		}
@@ -638,11 +650,7 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 				substitute(lockfile.Substitute{For: key, By: by, From: e.Version, Dir: e.Version[len("file:"):], At: version.at})
 				return true // a link
 			}
-			if name, is := served(pathOf(e.Version)); name != "" && name != e.Name {
-				substitute(lockfile.Substitute{For: e.Name, By: by, Name: name, Version: is, At: version.at})
-			} else if elsewhere(e.Version) {
-				substitute(lockfile.Substitute{For: key, By: by, From: e.Version, At: version.at})
-			}
+			instead(key, by)
 			e.ByAddress = true
 			// whether npm asks the one or the other hangs on further fields
 			if resolved.text != "" && resolved.text != e.Version {
@@ -696,11 +704,14 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	case isBundled && strings.Contains(key[:inner], "node_modules/"):
 		s.bundles.said = append(s.bundles.said, bundled{key, around(key, inner), asked, s.asking[before:len(s.asking):len(s.asking)], e})
 		return true
-	case isSpec(e.Version): // npm asks for name@version, whatever the version is
+	case isSpec(e.Version): // npm asks for name@version, whatever the version is, where package.json asks for any
+		instead(asked, by)
+		e.ByAddress = true
 		return add(field{e.Version, version.at})
 	case !plainName(name.text):
 		return add(field{name.text, name.at})
 	}
+	alias(asked, by)
 	return add(field{})
 }
 
