@@ -27,6 +27,8 @@ type Lock struct {
 	// Substitutes are entries that stand for packages of another name, or come from another kind of place than a registry,
 	// though nobody asks for that in the file.
 	Substitutes []Substitute
+	// Scripts are those that it has for packages itself.
+	Scripts []Script
 	// Asked are the requirements that it has an answer to, as "name@range", where it does not say whose they are (yarn 1).
 	Asked map[string]bool
 }
@@ -53,6 +55,14 @@ type Substitute struct {
 	// Dir is that path relative to the lock file's directory, where the package is a directory that is linked or copied.
 	Dir string
 	// At is the place of its name, or of From.
+	At Position
+}
+
+// Script is a script that a lock file has for a package.
+type Script struct {
+	// Name and Version are the package's, Event is when it runs ("postinstall"), and Command what.
+	Name, Version, Event, Command string
+	// At is the place of the command.
 	At Position
 }
 

@@ -105,6 +105,13 @@ func (f *flags) substitute(s lockfile.Substitute) {
 		Key: otherKey(s.For, s.Version, s.Name+s.From+s.Dir)})
 }
 
+// command flags a script that stands in the lock file.
+func (f *flags) command(s lockfile.Script) {
+	f.put(decide.Flagged{Name: s.Name, Version: s.Version, Kind: decide.FlagCommand, Position: s.At,
+		Detail: "has a script of the lock file's own, which npm runs (" + s.Event + ")",
+		Key:    strings.Join([]string{decide.FlagCommand, s.Name, s.Event, s.Command}, "\x00")})
+}
+
 // otherKey is what a package is found again by that is not the one of its name: where another comes in its place, that is a
 // change.
 func otherKey(name, version, other string) string {

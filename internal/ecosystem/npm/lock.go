@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -528,6 +529,7 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	var (
 		name, version, resolved, integrity, from field
 		link, isBundled, script                  bool
+		scripts                                  []lockfile.Script
 		once                                     seen
 		wanted                                   wants
 	)
@@ -537,8 +539,10 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	inner, before := strings.LastIndex(key, "node_modules/"), len(s.asking)
 	root := !v1 && inner < 0
 	flag := func(to *bool) bool {
-		*to = s.peek() == 't'
-		return s.skip()
+		start := s.i
+		ok := s.skip()
+		*to = truthy(s.text[start:s.i])
+		return ok
 	}
 	ok := s.object(func(k string, at lockfile.Position) bool {
 		switch k {
@@ -589,6 +593,18 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		case "requires":
 			if v1 && s.peek() == '{' {
 				return s.asks()
+			}
+		case "scripts": // no tool writes it, and npm 11 runs what it says in place of the package's own
+			if !v1 && !root && s.peek() == '{' {
+				return s.object(func(event string, _ lockfile.Position) bool {
+					if s.peek() != '"' || !slices.Contains(installEvents, event) {
+						return s.skip()
+					}
+					at := s.at()
+					command, ok := s.str()
+					scripts = append(scripts, lockfile.Script{Event: event, Command: command, At: at})
+					return ok
+				})
 			}
 		case "hasInstallScript":
 			return s.once(&once, seenScript, k, at) && flag(&script)
@@ -686,6 +702,10 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		}
 		e.Name = name.text
 	}
+	for _, own := range scripts {
+		own.Name, own.Version = e.Name, e.Version
+		l.Scripts = append(l.Scripts, own)
+	}
 	switch local := link || inner < 0; {
 	case key == "":
 		return true
@@ -715,9 +735,28 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	return add(field{})
 }
 
-// isSpec tells whether what stands for a version names a place instead.
+// installEvents are the scripts of a package that npm runs when it installs it.
+var installEvents = []string{"preinstall", "install", "postinstall", "prepare"}
+
+// truthy tells what JavaScript takes a JSON value for where it wants a switch.
+func truthy(value string) bool {
+	switch value {
+	case "", "false", "null", `""`:
+		return false
+	}
+	number, err := strconv.ParseFloat(value, 64)
+	return err != nil || number != 0
+}
+
+// isSpec tells whether what stands for a version names a place instead, as npm sees it (npm-package-arg 13).
 func isSpec(version string) bool {
-	return strings.ContainsAny(version, ":/") && !strings.HasPrefix(version, "npm:")
+	return (strings.ContainsAny(version, `:/\`) || strings.HasPrefix(version, ".") || isTarball(version)) && !strings.HasPrefix(version, "npm:")
+}
+
+// isTarball tells a file by its name.
+func isTarball(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasSuffix(name, ".tgz") || strings.HasSuffix(name, ".tar") || strings.HasSuffix(name, ".tar.gz")
 }
 
 // fromSpec is what npm 2 to 4 noted as "name@spec" or as the spec alone, if it names a place.
@@ -728,8 +767,7 @@ func fromSpec(from, name string) string {
 // localDirectory tells a directory, which npm links, from a tarball by its name, as npm does.
 func localDirectory(spec string) bool {
 	name, ok := strings.CutPrefix(strings.ToLower(spec), "file:")
-	return ok && !strings.HasPrefix(name, "//") &&
-		!strings.HasSuffix(name, ".tgz") && !strings.HasSuffix(name, ".tar") && !strings.HasSuffix(name, ".tar.gz")
+	return ok && !strings.HasPrefix(name, "//") && !isTarball(name)
 }
 
 // plainName is true for name and @scope/name; npm takes anything else for a place to fetch from.

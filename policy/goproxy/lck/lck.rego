@@ -236,7 +236,8 @@ flags contains [p, "LCK006", "error", p.detail] if {
 # title: Locked package runs a script when it is installed
 # description: >-
 #  The script is code of the package's owner, with the rights of the job. With scripts.npm in the configuration all others
-#  are errors; without it what a change brings in is a warning, and what was there is one note.
+#  are errors; without it what a change brings in is a warning, and what was there is one note. A script that stands in the
+#  lock file is always an error: no tool writes one there, and npm runs it in the place of the package's own.
 # custom:
 #   id: LCK007
 #   severity: error
@@ -253,6 +254,17 @@ news(p) := ["error", ", and is not in the list scripts.npm"] if {
 	p.list_set
 } else := ["warning", ", and comes in by this change"] if {
 	p.origin == "change"
+}
+
+finding contains object.union(place.position(p), {
+	"id": "LCK007",
+	"severity": "error",
+	"msg": sprintf("%s %s", [versioned(p), p.detail]),
+	"subject": versioned(p),
+	"fix": "find out who put it there, delete it, run npm install, and commit the lock file",
+}) if {
+	some p in input.flagged
+	p.kind == "command"
 }
 
 finding contains {

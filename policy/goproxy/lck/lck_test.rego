@@ -207,6 +207,10 @@ test_lck007_fires_once_for_what_was_there if {
 	]
 }
 
+test_lck007_fires_for_a_script_of_the_lock_file if {
+	told("LCK007", [flagged("command", {"listed": true, "list_set": true})]) == [["error", "a@1.0.0", "a@1.0.0 does so", 7]]
+}
+
 test_lck007_silent_where_listed if {
 	told("LCK007", [
 		flagged("script", {"list_set": true, "listed": true}),
