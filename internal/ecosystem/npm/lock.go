@@ -528,6 +528,7 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	}
 	var (
 		name, version, resolved, integrity, from field
+		inPackage                                field
 		link, isBundled, script                  bool
 		scripts                                  []lockfile.Script
 		once                                     seen
@@ -550,6 +551,10 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			return s.once(&once, seenVersion, k, at) && s.field(&version, k)
 		case "resolved":
 			return s.once(&once, seenResolved, k, at) && s.field(&resolved, k)
+		case "_resolved": // npm 7 and later take it for that of the package.json, which counts where there is no other
+			if !v1 {
+				return s.field(&inPackage, k)
+			}
 		case "integrity":
 			return s.once(&once, seenIntegrity, k, at) && s.field(&integrity, k)
 		case "name":
@@ -613,6 +618,9 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	})
 	if !ok {
 		return false
+	}
+	if resolved.text == "" && inPackage.text != "" {
+		resolved = inPackage
 	}
 	if root {
 		l.Roots = append(l.Roots, lockfile.Root{Dir: cmp.Or(key, "."), Wants: wanted.merged()})

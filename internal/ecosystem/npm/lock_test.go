@@ -95,15 +95,17 @@ func TestParseLockEntries(t *testing.T) {
 		entry   string
 		want    []string
 	}{
-		"no resolved is the default registry": {3, `"node_modules/a":{"version":"1.0.0","integrity":"sha1-x"}`, []string{"a@1.0.0  sha1 2:1 2:49"}},
-		"innermost name":                      {3, `"node_modules/a/node_modules/@s/b":{"version":"1.0.0"}`, []string{"@s/b@1.0.0   2:1 2:1"}},
-		"alias":                               {3, `"node_modules/a":{"name":"b","version":"1.0.0"}`, []string{"b@1.0.0   2:1 2:1"}},
-		"link":                                {3, `"node_modules/a":{"resolved":"packages/a","link":true}`, []string{}},
-		"link with an address is judged":      {3, `"node_modules/a":{"resolved":"https://evil.test/a.tgz","link":true}`, []string{"a@ https://evil.test/a.tgz  2:30 2:1"}},
-		"workspace":                           {3, `"packages/a":{"version":"1.0.0"}`, []string{}},
-		"workspace with an address is judged": {3, `"packages/a":{"resolved":"https://evil.test/a.tgz"}`, []string{"packages/a@ https://evil.test/a.tgz  2:26 2:1"}},
-		"bundled in a package":                {3, `"node_modules/a":{"bundleDependencies":["b"],"resolved":"x:y"},"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`, []string{"a@ x:y  2:57 2:1"}},
-		"bundled with all that is asked for":  {3, `"node_modules/a":{"bundleDependencies":true,"link":true},"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`, []string{}},
+		"no resolved is the default registry":    {3, `"node_modules/a":{"version":"1.0.0","integrity":"sha1-x"}`, []string{"a@1.0.0  sha1 2:1 2:49"}},
+		"no resolved but that of a package.json": {3, `"node_modules/a":{"_resolved":"http://evil.test/a.tgz","version":"1.0.0","resolved":"","integrity":"sha1-x"}`, []string{"a@1.0.0 http://evil.test/a.tgz sha1 2:31 2:100"}},
+		"resolved beside that of a package.json": {3, `"node_modules/a":{"_resolved":"http://evil.test/a.tgz","resolved":"https://r.test/a"}`, []string{"a@ https://r.test/a  2:67 2:1"}},
+		"innermost name":                         {3, `"node_modules/a/node_modules/@s/b":{"version":"1.0.0"}`, []string{"@s/b@1.0.0   2:1 2:1"}},
+		"alias":                                  {3, `"node_modules/a":{"name":"b","version":"1.0.0"}`, []string{"b@1.0.0   2:1 2:1"}},
+		"link":                                   {3, `"node_modules/a":{"resolved":"packages/a","link":true}`, []string{}},
+		"link with an address is judged":         {3, `"node_modules/a":{"resolved":"https://evil.test/a.tgz","link":true}`, []string{"a@ https://evil.test/a.tgz  2:30 2:1"}},
+		"workspace":                              {3, `"packages/a":{"version":"1.0.0"}`, []string{}},
+		"workspace with an address is judged":    {3, `"packages/a":{"resolved":"https://evil.test/a.tgz"}`, []string{"packages/a@ https://evil.test/a.tgz  2:26 2:1"}},
+		"bundled in a package":                   {3, `"node_modules/a":{"bundleDependencies":["b"],"resolved":"x:y"},"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`, []string{"a@ x:y  2:57 2:1"}},
+		"bundled with all that is asked for":     {3, `"node_modules/a":{"bundleDependencies":true,"link":true},"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`, []string{}},
 		"bundled in a bundled one, and at its side": {3, `"node_modules/a":{"bundleDependencies":["b"],"link":true},"node_modules/a/node_modules/b":{"inBundle":true,"dependencies":{"c":"1"}},` +
 			`"node_modules/a/node_modules/b/node_modules/d":{"inBundle":true,"optionalDependencies":{"e":"1"}},"node_modules/a/node_modules/c":{"inBundle":true},"node_modules/a/node_modules/e":{"inBundle":true}`, []string{}},
 		"bundled by its own word alone":           {3, `"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`, []string{"b@1.0.0   2:1 2:1"}},
