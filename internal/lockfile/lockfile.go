@@ -48,6 +48,8 @@ type Substitute struct {
 	For string
 	// By is the package.json that asks for it, as the Dir of its Root; empty where others may, too.
 	By string
+	// Said is true where the lock file says that By asks for it, which By itself has to confirm.
+	Said bool
 	// Name and Version are of the package that is fetched.
 	Name, Version string
 	// From is the address, the repository or the path that it comes from, as written, where that is no registry's.

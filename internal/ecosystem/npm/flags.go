@@ -174,7 +174,7 @@ func confirmed(co *lockfile.Checkout, l *lockFile) []lockfile.Substitute {
 	asked, links := m.asks(), 0
 	return slices.DeleteFunc(l.Substitutes, func(s lockfile.Substitute) bool {
 		switch where := s.From+s.Dir != ""; {
-		case asked.has(s):
+		case asked.has(s), s.Said && !m.asksFor(s.For):
 			return true
 		case !read && patterns == nil && (where || l.manager == "npm" && l.Version == "1"):
 			return true // nothing is installed by it, and what was asked nobody knows
@@ -186,6 +186,11 @@ func confirmed(co *lockfile.Checkout, l *lockFile) []lockfile.Substitute {
 		return links <= maxItems && len(s.Dir) < maxShown && !path.IsAbs(s.Dir) && filepath.IsLocal(filepath.FromSlash(to)) &&
 			(l.manager == "pnpm" && to == from || inWorkspace(patterns, from, to))
 	})
+}
+
+// asksFor tells whether there is a requirement of that name.
+func (m *packageJSON) asksFor(name string) bool {
+	return slices.ContainsFunc(m.wants, func(w want) bool { return w.name == name })
 }
 
 // asks are the packages that requirements and overrides ask for by another name, or by a place.

@@ -537,6 +537,9 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	if !v1 { // on Windows npm takes both for the same
 		key = strings.ReplaceAll(key, `\`, "/")
 	}
+	if key != "" && path.Clean(key) != key || key == "." { // which npm takes for another one's place, and no rule does
+		return s.failAt(at, "names the package %q in a way that npm does not write", source.Plain(key, 120))
+	}
 	inner, before := strings.LastIndex(key, "node_modules/"), len(s.asking)
 	root := !v1 && inner < 0
 	flag := func(to *bool) bool {
@@ -727,7 +730,7 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			substitute(lockfile.Substitute{For: asked, By: by, From: resolved.text, Dir: cmp.Or(resolved.text, "."), At: cmp.Or(resolved.at, at)})
 		}
 		return true
-	case !plainName(asked) && path.Clean(asked) == asked && version.text+integrity.text == "":
+	case !plainName(asked) && version.text+integrity.text == "":
 		return true // what an override's link leads to, below a package
 	case isBundled && strings.Contains(key[:inner], "node_modules/"):
 		s.bundles.said = append(s.bundles.said, bundled{key, around(key, inner), asked, s.asking[before:len(s.asking):len(s.asking)], e})
