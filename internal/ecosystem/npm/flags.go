@@ -96,7 +96,8 @@ func (f *flags) compare(e *lockfile.Entry) {
 func (f *flags) substitute(s lockfile.Substitute) {
 	what, detail := decide.FlagOther, "is fetched as "+shownName(s.Name)+"@"+shownVersion(s.Version)+", which nobody asks for by that name"
 	if s.From != "" || s.Dir != "" {
-		if kind, _, _ := locateEntry("", s.From); s.Dir != "" || kind == kindFile {
+		// what lies in node_modules is no file of the checkout, but another package
+		if kind, _, _ := locateEntry("", s.From); (s.Dir != "" || kind == kindFile) && !slices.Contains(strings.Split(s.Dir, "/"), "node_modules") {
 			what = decide.FlagFile
 		}
 		detail = "comes from " + source.Plain(source.Redact(cmp.Or(s.From, s.Dir)), 200) + ", where nobody asks for it"
