@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -175,7 +176,7 @@ func confirmed(co *lockfile.Checkout, l *lockFile) []lockfile.Substitute {
 	asked, links := m.asks(), 0
 	return slices.DeleteFunc(l.Substitutes, func(s lockfile.Substitute) bool {
 		switch where := s.From+s.Dir != ""; {
-		case asked.has(s), s.Said && !m.asksFor(s.For):
+		case asked.has(s), s.Said && !m.takes(s):
 			return true
 		case !read && patterns == nil && (where || l.manager == "npm" && l.Version == "1"):
 			return true // nothing is installed by it, and what was asked nobody knows
@@ -189,10 +190,17 @@ func confirmed(co *lockfile.Checkout, l *lockFile) []lockfile.Substitute {
 	})
 }
 
-// asksFor tells whether there is a requirement of that name.
-func (m *packageJSON) asksFor(name string) bool {
-	return slices.ContainsFunc(m.wants, func(w want) bool { return w.name == name })
+// takes tells whether there is a requirement of the name that npm may find met by a substitute. Else npm ci refuses the
+// lock file, and the drift is all there is to tell.
+func (m *packageJSON) takes(s lockfile.Substitute) bool {
+	return slices.ContainsFunc(m.wants, func(w want) bool {
+		asked, version := leadingMajor.FindStringSubmatch(w.text), leadingMajor.FindStringSubmatch(s.Version)
+		return w.name == s.For && (asked == nil || version == nil || asked[1] == version[1])
+	})
 }
+
+// leadingMajor is the major version in an exact version, and in a range of one part that keeps to one.
+var leadingMajor = regexp.MustCompile(`^[~^=v]*(\d+)(?:\.[^\s|<>]*)?$`)
 
 // asks are the packages that requirements and overrides ask for by another name, or by a place.
 func (m *packageJSON) asks() (asked renamed) {

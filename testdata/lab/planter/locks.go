@@ -148,9 +148,10 @@ func lockRecipes() (out []recipe) {
 					p.mark("LCK001", at)
 				})
 				add("another package in the place of the version", func(p *plot, e *entry) {
-					e.ver.replace(e.verText, `"npm:planted@6.6.6"`)
+					other := fmt.Sprintf(`"npm:planted%d@6.6.6"`, p.n)
+					e.ver.replace(e.verText, other)
 					p.text.dropField(e.url)
-					p.mark("LCK005", spot{e.ver, `"npm:planted@6.6.6"`})
+					p.mark("LCK005", spot{e.ver, other})
 				})
 			}
 			if d.bundle != nil {
