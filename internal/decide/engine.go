@@ -72,6 +72,7 @@ type Engine struct {
 	rules      map[string]Rule
 	own        map[string]bool // ids of the default rules
 	sets       []set           // what is asked for, in the order of the parts
+	spaces     map[string]bool // packages that have a set, whether it is asked for or not
 	user       []string        // paths of the user's policies
 	severities map[string]string
 	timeout    time.Duration
@@ -112,7 +113,7 @@ func New(bundle fs.FS, data Data, opts Options) (*Engine, error) {
 }
 
 func newEngine(opts Options) *Engine {
-	return &Engine{book: &rulebook{}, ready: &compiled{}, modules: map[string]*ast.Module{}, version: ast.RegoV1, rules: map[string]Rule{}, own: map[string]bool{}, severities: opts.Severities, timeout: cmp.Or(opts.Timeout, defaultTimeout), memory: maxMemory, print: opts.Print}
+	return &Engine{book: &rulebook{}, ready: &compiled{}, modules: map[string]*ast.Module{}, spaces: map[string]bool{}, version: ast.RegoV1, rules: map[string]Rule{}, own: map[string]bool{}, severities: opts.Severities, timeout: cmp.Or(opts.Timeout, defaultTimeout), memory: maxMemory, print: opts.Print}
 }
 
 // learn takes in the default rules, as far as they have to be known before there is an input.

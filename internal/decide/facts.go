@@ -12,6 +12,8 @@ const (
 	FlagClash = "clash"
 	// FlagScript is a package that runs a script of its own when it is installed.
 	FlagScript = "script"
+	// FlagCommand is a package for which the lock file itself has a script.
+	FlagCommand = "command"
 	// FlagScope is a package with one of your own names that does not come from where those come from.
 	FlagScope = "scope"
 	// FlagLookalike is a package whose name can be taken for one of your own.
@@ -36,7 +38,7 @@ type Flagged struct {
 	// Name and Version are the package's, or the module's.
 	Name    string `json:"name"`
 	Version string `json:"version"`
-	// Kind is other, file, clash, script, scope, lookalike, young, deprecated, retracted or unknown.
+	// Kind is other, file, clash, script, command, scope, lookalike, young, deprecated, retracted or unknown.
 	Kind string `json:"kind"`
 	// Detail says it in words that go on from the package's name: "is fetched as evil@1.0.0".
 	Detail string `json:"detail"`
@@ -79,6 +81,8 @@ type Lock struct {
 	Packages int    `json:"packages"`
 	// Bundled is how many packages come in another one's tarball.
 	Bundled int `json:"bundled"`
+	// Doubted is how many of these no list in the file confirms; npm fetches them if they are not in that tarball.
+	Doubted int `json:"doubted"`
 	// Beside are lock files of other managers in the same directory.
 	Beside []string `json:"beside"`
 	// Key is the file with what it says. Policies do not see it.

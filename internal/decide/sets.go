@@ -196,6 +196,9 @@ func (e *Engine) choose(opts Options) error {
 			return problem.New(problem.Usage, "namespace "+want, "known are "+strings.Join(known, ", "), "no policy has a rule named deny, violation, warn or finding there")
 		}
 	}
+	for _, s := range e.sets {
+		e.spaces[s.namespace] = true
+	}
 	if opts.UserOnly {
 		e.sets = slices.DeleteFunc(e.sets, func(s set) bool {
 			return !s.user || len(opts.Namespaces) > 0 && !slices.Contains(opts.Namespaces, s.namespace)
@@ -218,10 +221,7 @@ func (e *Engine) Namespaces() []string {
 // resolve refuses what is undefined by mistake in the user's policies, and so would never object: a reference to a rule
 // or to data that is not there, and a package that neither contributes nor is used.
 func (e *Engine) resolve(p *part, document map[string]any) error {
-	used := map[string]bool{}
-	for _, s := range e.sets {
-		used[s.namespace] = true
-	}
+	used := maps.Clone(e.spaces)
 	var lost error
 	keys := slices.Sorted(maps.Keys(p.compiler.Modules))
 	for _, key := range keys {

@@ -79,6 +79,10 @@ finding contains {"id": "CORP002", "msg": "native"} if true
 	if _, err := New(policy.FS(), Data{}, opts); problem.CodeOf(err) != problem.Usage || !strings.Contains(err.Error(), "known are corp.rules, main") {
 		t.Errorf("unknown namespace: %v", err)
 	}
+	opts.Namespaces, opts.User = []string{"main"}, append(user[:1:1], Module{"other.rego", "package other\n\ndeny contains \"not asked\" if true\n"})
+	if found := eval(t, engine(t, Data{Builtin: builtin}, opts), ill()); len(found) == 0 || strings.Contains(lines(found), "not asked") {
+		t.Errorf("one namespace of two that know nothing of each other: %s", lines(found))
+	}
 	weak := engine(t, Data{}, Options{User: user, UserData: opts.UserData, Severities: map[string]string{"main.deny_git": Off, "SRC001": Note}}).Weakened()
 	if diff := cmp.Diff([]string{"SRC001 is note instead of error", "main.deny_git is off instead of error"}, weak); diff != "" {
 		t.Errorf("weakened (-want +got):\n%s", diff)

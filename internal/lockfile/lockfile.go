@@ -20,11 +20,15 @@ type Lock struct {
 	Entries []Entry
 	// Bundled is how many packages come in another one's tarball.
 	Bundled int
+	// Doubted is how many of these no list in the file confirms, since it has none (npm's version 1).
+	Doubted int
 	// Roots are the package.json files that it was made from, as it has them; nil where it does not say.
 	Roots []Root
 	// Substitutes are entries that stand for packages of another name, or come from another kind of place than a registry,
 	// though nobody asks for that in the file.
 	Substitutes []Substitute
+	// Scripts are those that it has for packages itself.
+	Scripts []Script
 	// Asked are the requirements that it has an answer to, as "name@range", where it does not say whose they are (yarn 1).
 	Asked map[string]bool
 }
@@ -44,6 +48,8 @@ type Substitute struct {
 	For string
 	// By is the package.json that asks for it, as the Dir of its Root; empty where others may, too.
 	By string
+	// Said is true where the lock file says that By asks for it, which By itself has to confirm.
+	Said bool
 	// Name and Version are of the package that is fetched.
 	Name, Version string
 	// From is the address, the repository or the path that it comes from, as written, where that is no registry's.
@@ -51,6 +57,14 @@ type Substitute struct {
 	// Dir is that path relative to the lock file's directory, where the package is a directory that is linked or copied.
 	Dir string
 	// At is the place of its name, or of From.
+	At Position
+}
+
+// Script is a script that a lock file has for a package.
+type Script struct {
+	// Name and Version are the package's, Event is when it runs ("postinstall"), and Command what.
+	Name, Version, Event, Command string
+	// At is the place of the command.
 	At Position
 }
 

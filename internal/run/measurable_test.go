@@ -30,7 +30,7 @@ func TestMeasurable(t *testing.T) {
 	if fault != nil || wrong != nil {
 		t.Fatal(fault, wrong)
 	}
-	j := &job{checkout: co, Process: Process{OS: "linux", Lookup: func(n string) (string, bool) { v, ok := env[n]; return v, ok },
+	j := &job{checkout: co, masking: new(sync.Mutex), Process: Process{OS: "linux", Lookup: func(n string) (string, bool) { v, ok := env[n]; return v, ok },
 		Front: &front.Front{Mask: func(s string) { masked = append(masked, s) }}}}
 	j.config.Mirrors.V = []source.Source{row, off}
 	names := func(list []*ecosystem.Ecosystem) string {

@@ -1,6 +1,7 @@
 package npm
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/lockfile"
@@ -12,6 +13,10 @@ type bundles struct {
 	// lists are what packages bundle, by key; all that they ask for where the list has "".
 	lists map[string]map[string]bool
 	said  []bundled
+	// believed are those of which it is true, as "name version".
+	believed map[string]bool
+	// old are those below "dependencies", where nothing says what a package bundles.
+	old []lockfile.Entry
 }
 
 // What lies in what is bundled nests three or four times. Deeper and longer is what nobody's tool wrote, and not believed.
@@ -82,6 +87,7 @@ func (s *scanner) unbundled(l *lockfile.Lock) {
 			believe(i)
 		}
 	}
+	s.bundles.believed = map[string]bool{}
 	end, depth := s.mark(), s.depth
 	for ; len(queue) > 0; queue = queue[1:] {
 		b := s.bundles.said[queue[0]]
@@ -112,6 +118,7 @@ func (s *scanner) unbundled(l *lockfile.Lock) {
 	for i, b := range s.bundles.said {
 		if believed[i] {
 			l.Bundled++
+			s.bundles.believed[b.entry.Name+" "+b.entry.Version] = true
 		} else {
 			l.Entries = append(l.Entries, b.entry)
 		}
@@ -119,6 +126,11 @@ func (s *scanner) unbundled(l *lockfile.Lock) {
 	if len(believed) < len(s.bundles.said) {
 		inOrder(l.Entries)
 	}
+}
+
+// doubted are those below "dependencies" that are not bundled as "packages" has it: npm ci of npm 6.14.18 fetches them.
+func (b *bundles) doubted() []lockfile.Entry {
+	return slices.DeleteFunc(b.old, func(e lockfile.Entry) bool { return b.believed[e.Name+" "+e.Version] })
 }
 
 // around is the key of the package that one lies in.

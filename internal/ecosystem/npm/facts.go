@@ -24,7 +24,7 @@ func (r *room) npm() *decide.NPM {
 func (r *room) pins() []decide.Lock {
 	out := []decide.Lock{}
 	for _, l := range r.locks {
-		pins := decide.Lock{Manager: l.manager, Version: source.Plain(l.Version, 40), Packages: len(l.Entries), Bundled: l.Bundled, Position: l.VersionAt}
+		pins := decide.Lock{Manager: l.manager, Version: source.Plain(l.Version, 40), Packages: len(l.Entries), Bundled: l.Bundled, Doubted: l.Doubted, Position: l.VersionAt}
 		if pins.File = l.file; l.manager == "npm" && l.Version < "2" {
 			pins.Fault = "is of lockfileVersion 1, which says neither what package.json asks for nor which packages run a script"
 		}

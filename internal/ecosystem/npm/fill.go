@@ -213,6 +213,9 @@ func gather(locks []lockFile, scripts []string) (*grouping, error) {
 	}
 	g := &grouping{index: map[groupKey]int{}, origins: map[string]origin{}, flags: newFlags(scripts, n)}
 	for _, l := range locks {
+		for _, s := range l.Scripts {
+			g.command(s)
+		}
 		for _, s := range l.Substitutes {
 			g.substitute(s)
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -96,13 +97,21 @@ func (f *flags) compare(e *lockfile.Entry) {
 func (f *flags) substitute(s lockfile.Substitute) {
 	what, detail := decide.FlagOther, "is fetched as "+shownName(s.Name)+"@"+shownVersion(s.Version)+", which nobody asks for by that name"
 	if s.From != "" || s.Dir != "" {
-		if kind, _, _ := locateEntry("", s.From); s.Dir != "" || kind == kindFile {
+		// what lies in node_modules is no file of the checkout, but another package
+		if kind, _, _ := locateEntry("", s.From); (s.Dir != "" || kind == kindFile) && !slices.Contains(strings.Split(s.Dir, "/"), "node_modules") {
 			what = decide.FlagFile
 		}
 		detail = "comes from " + source.Plain(source.Redact(cmp.Or(s.From, s.Dir)), 200) + ", where nobody asks for it"
 	}
 	f.put(decide.Flagged{Name: s.For, Version: s.Version, Kind: what, Position: s.At, Detail: detail,
 		Key: otherKey(s.For, s.Version, s.Name+s.From+s.Dir)})
+}
+
+// command flags a script that stands in the lock file.
+func (f *flags) command(s lockfile.Script) {
+	f.put(decide.Flagged{Name: s.Name, Version: s.Version, Kind: decide.FlagCommand, Position: s.At,
+		Detail: "has a script of the lock file's own, which npm runs (" + s.Event + ")",
+		Key:    strings.Join([]string{decide.FlagCommand, s.Name, s.Event, s.Command}, "\x00")})
 }
 
 // otherKey is what a package is found again by that is not the one of its name: where another comes in its place, that is a
@@ -167,7 +176,7 @@ func confirmed(co *lockfile.Checkout, l *lockFile) []lockfile.Substitute {
 	asked, links := m.asks(), 0
 	return slices.DeleteFunc(l.Substitutes, func(s lockfile.Substitute) bool {
 		switch where := s.From+s.Dir != ""; {
-		case asked.has(s):
+		case asked.has(s), s.Said && !m.takes(s):
 			return true
 		case !read && patterns == nil && (where || l.manager == "npm" && l.Version == "1"):
 			return true // nothing is installed by it, and what was asked nobody knows
@@ -180,6 +189,18 @@ func confirmed(co *lockfile.Checkout, l *lockFile) []lockfile.Substitute {
 			(l.manager == "pnpm" && to == from || inWorkspace(patterns, from, to))
 	})
 }
+
+// takes tells whether there is a requirement of the name that npm may find met by a substitute. Else npm ci refuses the
+// lock file, and the drift is all there is to tell.
+func (m *packageJSON) takes(s lockfile.Substitute) bool {
+	return slices.ContainsFunc(m.wants, func(w want) bool {
+		asked, version := leadingMajor.FindStringSubmatch(w.text), leadingMajor.FindStringSubmatch(s.Version)
+		return w.name == s.For && (asked == nil || version == nil || asked[1] == version[1])
+	})
+}
+
+// leadingMajor is the major version in an exact version, and in a range of one part that keeps to one.
+var leadingMajor = regexp.MustCompile(`^[~^=v]*(\d+)(?:\.[^\s|<>]*)?$`)
 
 // asks are the packages that requirements and overrides ask for by another name, or by a place.
 func (m *packageJSON) asks() (asked renamed) {

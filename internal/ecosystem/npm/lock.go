@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -385,12 +386,13 @@ func (s *scanner) lock() (l lockfile.Lock) {
 			return l
 		}
 		if before := len(l.Entries); packages {
+			old.Entries = append(old.Entries, s.bundles.doubted()...)
 			apart(&l, &old)
 			if len(l.Entries) > before {
 				inOrder(l.Entries)
 			}
 		} else { // a nested package was read before the one that holds it
-			l.Entries, l.Substitutes, l.Bundled = old.Entries, old.Substitutes, old.Bundled
+			l.Entries, l.Substitutes, l.Bundled, l.Doubted = old.Entries, old.Substitutes, old.Bundled, old.Bundled
 			inOrder(l.Entries)
 		}
 	}
@@ -510,26 +512,41 @@ func (s *scanner) field(f *field, key string) bool {
 }
 
 func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 bool) bool {
-	if s.peek() != '{' {
-		return s.unexpected("an object that describes a package")
+	if c := s.peek(); c != '{' {
+		part := "packages"
+		if v1 {
+			part = "dependencies"
+		}
+		want := fmt.Sprintf("an object that describes %q of %q", source.Plain(key, 120), part)
+		if c == '"' && v1 { // npm 7 and later pass over it where "packages" stands; npm ci of npm 6.14.18 does this, without a hash
+			return s.fail("holds a text where %s must stand; npm 6 would install the newest version", want)
+		}
+		return s.unexpected(want)
 	}
 	if s.packages++; s.packages > maxPackages {
 		return s.failAt(at, "names more than %d packages", maxPackages)
 	}
 	var (
 		name, version, resolved, integrity, from field
+		inPackage                                field
 		link, isBundled, script                  bool
+		scripts                                  []lockfile.Script
 		once                                     seen
 		wanted                                   wants
 	)
 	if !v1 { // on Windows npm takes both for the same
 		key = strings.ReplaceAll(key, `\`, "/")
 	}
+	if key != "" && path.Clean(key) != key || key == "." { // which npm takes for another one's place, and no rule does
+		return s.failAt(at, "names the package %q in a way that npm does not write", source.Plain(key, 120))
+	}
 	inner, before := strings.LastIndex(key, "node_modules/"), len(s.asking)
 	root := !v1 && inner < 0
 	flag := func(to *bool) bool {
-		*to = s.peek() == 't'
-		return s.skip()
+		start := s.i
+		ok := s.skip()
+		*to = truthy(s.text[start:s.i])
+		return ok
 	}
 	ok := s.object(func(k string, at lockfile.Position) bool {
 		switch k {
@@ -537,6 +554,10 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			return s.once(&once, seenVersion, k, at) && s.field(&version, k)
 		case "resolved":
 			return s.once(&once, seenResolved, k, at) && s.field(&resolved, k)
+		case "_resolved": // npm 7 and later take it for that of the package.json, which counts where there is no other
+			if !v1 {
+				return s.field(&inPackage, k)
+			}
 		case "integrity":
 			return s.once(&once, seenIntegrity, k, at) && s.field(&integrity, k)
 		case "name":
@@ -581,6 +602,18 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			if v1 && s.peek() == '{' {
 				return s.asks()
 			}
+		case "scripts": // no tool writes it, and npm 11 runs what it says in place of the package's own
+			if !v1 && !root && s.peek() == '{' {
+				return s.object(func(event string, _ lockfile.Position) bool {
+					if s.peek() != '"' || !slices.Contains(installEvents, event) {
+						return s.skip()
+					}
+					at := s.at()
+					command, ok := s.str()
+					scripts = append(scripts, lockfile.Script{Event: event, Command: command, At: at})
+					return ok
+				})
+			}
 		case "hasInstallScript":
 			return s.once(&once, seenScript, k, at) && flag(&script)
 		}
@@ -588,6 +621,9 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 	})
 	if !ok {
 		return false
+	}
+	if resolved.text == "" && inPackage.text != "" {
+		resolved = inPackage
 	}
 	if root {
 		l.Roots = append(l.Roots, lockfile.Root{Dir: cmp.Or(key, "."), Wants: wanted.merged()})
@@ -605,21 +641,33 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		return true
 	}
 	substitute := func(with lockfile.Substitute) { l.Substitutes = append(l.Substitutes, with) }
+	alias := func(asked, by string) {
+		other, is := strings.CutPrefix(e.Version, "npm:")
+		if !is {
+			return
+		}
+		e.Name, e.Version = other, ""
+		if i := strings.LastIndexByte(other, '@'); i > 0 {
+			e.Alias, e.Name, e.Version = asked, other[:i], other[i+1:]
+		}
+		if e.Name != asked {
+			substitute(lockfile.Substitute{For: asked, By: by, Name: e.Name, Version: e.Version, At: version.at})
+		}
+	}
+	instead := func(asked, by string) {
+		if name, is := served(pathOf(e.Version)); name != "" && name != e.Name {
+			substitute(lockfile.Substitute{For: asked, By: by, Name: name, Version: is, At: version.at})
+		} else if elsewhere(e.Version) {
+			substitute(lockfile.Substitute{For: asked, By: by, From: e.Version, At: version.at})
+		}
+	}
 	if v1 {
 		e.Name = key
 		by := ""
 		if s.nested == 0 {
 			by = "."
 		}
-		if alias, ok := strings.CutPrefix(e.Version, "npm:"); ok {
-			e.Name, e.Version = alias, ""
-			if i := strings.LastIndexByte(alias, '@'); i > 0 {
-				e.Alias, e.Name, e.Version = key, alias[:i], alias[i+1:]
-			}
-			if e.Name != key {
-				substitute(lockfile.Substitute{For: key, By: by, Name: e.Name, Version: e.Version, At: version.at})
-			}
-		}
+		alias(key, by)
 		if resolved.text != "" && elsewhere(resolved.text) {
 			substitute(lockfile.Substitute{For: key, By: by, From: resolved.text, At: resolved.at})
 		}
@@ -629,11 +677,7 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 				substitute(lockfile.Substitute{For: key, By: by, From: e.Version, Dir: e.Version[len("file:"):], At: version.at})
 				return true // a link
 			}
-			if name, is := served(pathOf(e.Version)); name != "" && name != e.Name {
-				substitute(lockfile.Substitute{For: e.Name, By: by, Name: name, Version: is, At: version.at})
-			} else if elsewhere(e.Version) {
-				substitute(lockfile.Substitute{For: key, By: by, From: e.Version, At: version.at})
-			}
+			instead(key, by)
 			e.ByAddress = true
 			// whether npm asks the one or the other hangs on further fields
 			if resolved.text != "" && resolved.text != e.Version {
@@ -646,6 +690,7 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			return add(field{fromSpec(from.text, key), from.at})
 		case isBundled && s.nested > 0: // npm fetches those of the root
 			l.Bundled++
+			s.bundles.old = append(s.bundles.old, e)
 			return true
 		}
 		return add(field{})
@@ -668,6 +713,10 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 		}
 		e.Name = name.text
 	}
+	for _, own := range scripts {
+		own.Name, own.Version = e.Name, e.Version
+		l.Scripts = append(l.Scripts, own)
+	}
 	switch local := link || inner < 0; {
 	case key == "":
 		return true
@@ -681,22 +730,44 @@ func (s *scanner) entry(l *lockfile.Lock, key string, at lockfile.Position, v1 b
 			substitute(lockfile.Substitute{For: asked, By: by, From: resolved.text, Dir: cmp.Or(resolved.text, "."), At: cmp.Or(resolved.at, at)})
 		}
 		return true
-	case !plainName(asked) && path.Clean(asked) == asked && version.text+integrity.text == "":
+	case !plainName(asked) && version.text+integrity.text == "":
 		return true // what an override's link leads to, below a package
 	case isBundled && strings.Contains(key[:inner], "node_modules/"):
 		s.bundles.said = append(s.bundles.said, bundled{key, around(key, inner), asked, s.asking[before:len(s.asking):len(s.asking)], e})
 		return true
-	case isSpec(e.Version): // npm asks for name@version, whatever the version is
+	case isSpec(e.Version): // npm asks for name@version, whatever the version is, where package.json asks for any
+		instead(asked, by)
+		e.ByAddress = true
 		return add(field{e.Version, version.at})
 	case !plainName(name.text):
 		return add(field{name.text, name.at})
 	}
+	alias(asked, by)
 	return add(field{})
 }
 
-// isSpec tells whether what stands for a version names a place instead.
+// installEvents are the scripts of a package that npm runs when it installs it.
+var installEvents = []string{"preinstall", "install", "postinstall", "prepare"}
+
+// truthy tells what JavaScript takes a JSON value for where it wants a switch.
+func truthy(value string) bool {
+	switch value {
+	case "", "false", "null", `""`:
+		return false
+	}
+	number, err := strconv.ParseFloat(value, 64)
+	return err != nil || number != 0
+}
+
+// isSpec tells whether what stands for a version names a place instead, as npm sees it (npm-package-arg 13).
 func isSpec(version string) bool {
-	return strings.ContainsAny(version, ":/") && !strings.HasPrefix(version, "npm:")
+	return (strings.ContainsAny(version, `:/\`) || strings.HasPrefix(version, ".") || isTarball(version)) && !strings.HasPrefix(version, "npm:")
+}
+
+// isTarball tells a file by its name.
+func isTarball(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasSuffix(name, ".tgz") || strings.HasSuffix(name, ".tar") || strings.HasSuffix(name, ".tar.gz")
 }
 
 // fromSpec is what npm 2 to 4 noted as "name@spec" or as the spec alone, if it names a place.
@@ -707,8 +778,7 @@ func fromSpec(from, name string) string {
 // localDirectory tells a directory, which npm links, from a tarball by its name, as npm does.
 func localDirectory(spec string) bool {
 	name, ok := strings.CutPrefix(strings.ToLower(spec), "file:")
-	return ok && !strings.HasPrefix(name, "//") &&
-		!strings.HasSuffix(name, ".tgz") && !strings.HasSuffix(name, ".tar") && !strings.HasSuffix(name, ".tar.gz")
+	return ok && !strings.HasPrefix(name, "//") && !isTarball(name)
 }
 
 // plainName is true for name and @scope/name; npm takes anything else for a place to fetch from.

@@ -1,10 +1,14 @@
 package npm
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/goproxy-action/internal/lockfile"
+	"github.com/org/goproxy-action/internal/toolfile"
 )
 
 // pnpm takes settings from the package.json of the root, too.
@@ -32,4 +36,24 @@ func TestPnpmField(t *testing.T) {
 			t.Errorf("%s: %q", text, got)
 		}
 	}
+}
+
+func FuzzPnpmFieldLeaves(f *testing.F) {
+	f.Add(`{"pnpm":{"neverBuiltDependencies":[],"onlyBuiltDependencies":["a",["b",{}]],"allowBuilds":{"*":true,"b":null}}}`)
+	f.Add("\ufeff{\"pnpm\":\n{\"configDependencies\":{\"x\":{\"tarball\":\"https://a.test/\\u0061\"}}}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		leaves := pnpmFieldLeaves(lockfile.File{Path: "package.json", Data: []byte(text)})
+		lines := strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n")
+		for _, l := range leaves {
+			if l.at.Line < 1 || l.at.Line > len(lines) || l.at.Column < 1 || l.at.Column > len(lines[l.at.Line-1]) {
+				t.Fatalf("%+v is at no text of %q", l, text)
+			}
+			if len(l.path) == 0 || !slices.Contains(pnpmField, l.path[0].text) {
+				t.Fatalf("%+v is no setting", l)
+			}
+		}
+		if len(leaves) > toolfile.MaxLeaves {
+			t.Fatalf("%d leaves", len(leaves))
+		}
+	})
 }

@@ -197,7 +197,7 @@ func TestReleasesThatAreNotAsked(t *testing.T) {
 		{"yarn of the user", []string{"HOME=" + write(t, map[string]string{".yarnrc.yml": "npmRegistryServer: https://npm.corp.test\n"})}, map[string]string{"yarn.lock": berry}, false},
 		{"bun", nil, map[string]string{"bun.lock": bun}, true},
 		{"bun with settings", nil, map[string]string{"bun.lock": bun, "bunfig.toml": "[install]\nregistry = \"https://npm.corp.test\"\n"}, false},
-		{"a way out", nil, map[string]string{"package-lock.json": lockOf("../../secret@1.0.0=" + official + "/../../secret/-/secret-1.0.0.tgz")}, false},
+		{"a way out", nil, map[string]string{"package-lock.json": `{"lockfileVersion": 3, "packages": {"node_modules/x": {"name": "../../secret", "version": "1.0.0", "integrity": "` + probeIntegrity + `", "resolved": "` + official + `/../../secret/-/secret-1.0.0.tgz"}}}`}, false},
 		{"a query", nil, map[string]string{"package-lock.json": lockOf("secret?x@1.0.0=" + official + "/secret?x/-/secret-1.0.0.tgz")}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -119,14 +119,20 @@ func (s *scanner) unasked(l *lockfile.Lock) {
 	}
 	s.back(end)
 	s.depth = depth
-	l.Substitutes = slices.DeleteFunc(l.Substitutes, func(x lockfile.Substitute) bool {
+	left := l.Substitutes[:0]
+	for _, x := range l.Substitutes {
 		asked := others
-		if wanted, known := roots[x.By][x.For]; known {
+		wanted, known := roots[x.By][x.For]
+		if known {
 			asked = renamed{}
 			asked.ask(x.For, wanted)
 		}
-		return asked.has(x) || s.renamed.has(x)
-	})
+		x.Said = asked.has(x) || s.renamed.has(x)
+		if !x.Said || known && x.By == "." && s.manager == "npm" {
+			left = append(left, x)
+		}
+	}
+	l.Substitutes = left
 }
 
 // bareRange takes away the "npm:" that yarn 2 and later put before a range, and leaves it before an alias.

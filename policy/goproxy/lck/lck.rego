@@ -236,7 +236,8 @@ flags contains [p, "LCK006", "error", p.detail] if {
 # title: Locked package runs a script when it is installed
 # description: >-
 #  The script is code of the package's owner, with the rights of the job. With scripts.npm in the configuration all others
-#  are errors; without it what a change brings in is a warning, and what was there is one note.
+#  are errors; without it what a change brings in is a warning, and what was there is one note. A script that stands in the
+#  lock file is always an error: no tool writes one there, and npm runs it in the place of the package's own.
 # custom:
 #   id: LCK007
 #   severity: error
@@ -253,6 +254,17 @@ news(p) := ["error", ", and is not in the list scripts.npm"] if {
 	p.list_set
 } else := ["warning", ", and comes in by this change"] if {
 	p.origin == "change"
+}
+
+finding contains object.union(place.position(p), {
+	"id": "LCK007",
+	"severity": "error",
+	"msg": sprintf("%s %s", [versioned(p), p.detail]),
+	"subject": versioned(p),
+	"fix": "find out who put it there, delete it, run npm install, and commit the lock file",
+}) if {
+	some p in input.flagged
+	p.kind == "command"
 }
 
 finding contains {
@@ -331,16 +343,21 @@ remedy(l) := ["warning", "run bun install --save-text-lockfile --lockfile-only, 
 # title: Packages come in the tarballs of others
 # description: >-
 #  A bundled package has no address and no integrity of its own, and no registry has seen it. Whoever publishes the package
-#  around it chose what is in there.
+#  around it chose what is in there. A lock file of npm's version 1 does not say what that one bundles, and npm fetches
+#  what it does not, without a hash.
 # custom:
 #   id: LCK011
-#   severity: note
+#   severity: warning
 #   fix: look for a version of the packages around them that bundles nothing
-files contains [l, "LCK011", "note", fault, "look for a version of the packages around them that bundles nothing"] if {
+files contains [l, "LCK011", severity, concat("", [bundling(l.bundled), doubt]), fix] if {
 	some l in input.npm.locks
 	l.bundled > 0
-	fault := bundling(l.bundled)
+	[severity, doubt, fix] := bundles(l)
 }
+
+bundles(l) := ["warning", ", if that is true: the file does not tell, and npm fetches what is in none, without a hash", "run npm install with npm 7 or later, and commit the lock file"] if {
+	l.doubted > 0
+} else := ["note", "", "look for a version of the packages around them that bundles nothing"]
 
 bundling(n) := "has a package that comes in the tarball of another one" if n == 1
 

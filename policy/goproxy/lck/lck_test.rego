@@ -207,6 +207,10 @@ test_lck007_fires_once_for_what_was_there if {
 	]
 }
 
+test_lck007_fires_for_a_script_of_the_lock_file if {
+	told("LCK007", [flagged("command", {"listed": true, "list_set": true})]) == [["error", "a@1.0.0", "a@1.0.0 does so", 7]]
+}
+
 test_lck007_silent_where_listed if {
 	told("LCK007", [
 		flagged("script", {"list_set": true, "listed": true}),
@@ -215,7 +219,7 @@ test_lck007_silent_where_listed if {
 }
 
 lock := {
-	"manager": "npm", "version": "3", "fault": "", "packages": 9, "bundled": 0, "beside": [], "origin": "base",
+	"manager": "npm", "version": "3", "fault": "", "packages": 9, "bundled": 0, "doubted": 0, "beside": [], "origin": "base",
 	"file": "package-lock.json", "line": 4, "column": 22,
 }
 
@@ -236,6 +240,10 @@ test_lck011_fires if {
 	of_locks("LCK011", {"bundled": 3}) == [[
 		"note", "package-lock.json", "package-lock.json has 3 packages that come in the tarballs of others",
 	]]
+	of_locks("LCK011", {"bundled": 1, "doubted": 1}) == [["warning", "package-lock.json", concat("", [
+		"package-lock.json has a package that comes in the tarball of another one, ",
+		"if that is true: the file does not tell, and npm fetches what is in none, without a hash",
+	])]]
 }
 
 test_lck011_silent if of_locks("LCK011", {}) == []

@@ -37,6 +37,8 @@ type dialect struct {
 	set func(p *plot, e *entry, address, integrity string) (url, sum spot)
 	// script makes an entry one that runs a script; nil where the format does not say it.
 	script func(p *plot, e *entry) spot
+	// field puts a field into an entry, and returns its line.
+	field func(p *plot, e *entry, text string) *line
 	// bundle puts a package into the tarball of an entry, and returns where that is told: at the version of the lock file.
 	bundle func(p *plot, e *entry) spot
 	// claim puts a package there by its own word alone, so that it is fetched, and returns its key.
@@ -135,6 +137,23 @@ func lockRecipes() (out []recipe) {
 				add("a package that runs a script", func(p *plot, e *entry) { p.mark("LCK007", d.script(p, e)) })
 				out[len(out)-1].config = func(*plot) string { return "scripts: {npm: [planted]}\n" }
 			}
+			if d.field != nil {
+				add("a script in the lock file", func(p *plot, e *entry) {
+					p.mark("LCK007", spot{d.field(p, e, `"scripts": {"postinstall": "planted"},`), `"planted"`})
+				})
+				add("an address in another field", func(p *plot, e *entry) {
+					address := `"` + tarball("https://"+foreign, e.name, e.version) + `"`
+					at := spot{d.field(p, e, `"_resolved": `+address+","), address}
+					p.text.dropField(e.url)
+					p.mark("LCK001", at)
+				})
+				add("another package in the place of the version", func(p *plot, e *entry) {
+					other := fmt.Sprintf(`"npm:planted%d@6.6.6"`, p.n)
+					e.ver.replace(e.verText, other)
+					p.text.dropField(e.url)
+					p.mark("LCK005", spot{e.ver, other})
+				})
+			}
 			if d.bundle != nil {
 				add("a package in the tarball of another one", func(p *plot, e *entry) { p.mark("LCK011", d.bundle(p, e)) })
 				out[len(out)-1].alone = true
@@ -223,14 +242,14 @@ var npmNew = dialect{
 	entries: func(t *text) []*entry { return jsonEntries(between(t, `"packages": {`, indentOf(t)+"}"), newKey) },
 	set:     setJSON,
 	script: func(p *plot, e *entry) spot {
-		p.text.after(e.ver, indentOf(p.text)+indentOf(p.text)+indentOf(p.text)+`"hasInstallScript": true,`)
+		fieldJSON(p, e, `"hasInstallScript": true,`)
 		return spot{e.url, e.urlText}
 	},
+	field:  fieldJSON,
 	insert: func(p *plot, e *entry, name string) spot { return insertJSON(p, e, "node_modules/"+name, name) },
 	bundle: func(p *plot, e *entry) spot {
 		claimJSON(p, e)
-		unit := indentOf(p.text)
-		p.text.after(e.ver, unit+unit+unit+`"bundleDependencies": ["planted"],`)
+		fieldJSON(p, e, `"bundleDependencies": ["planted"],`)
 		for _, l := range p.text.lines {
 			if m := lockVersion.FindStringSubmatch(l.text); m != nil {
 				return spot{l, m[1]}
@@ -239,6 +258,12 @@ var npmNew = dialect{
 		panic("a lock file without a version")
 	},
 	claim: claimJSON,
+}
+
+// fieldJSON puts a field behind the version.
+func fieldJSON(p *plot, e *entry, text string) *line {
+	unit := indentOf(p.text)
+	return p.text.after(e.ver, unit+unit+unit+text)[0]
 }
 
 // claimJSON puts a package that says it is bundled into an entry.
