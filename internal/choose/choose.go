@@ -281,7 +281,7 @@ func diverted(before []source.Source, after []Picked) bool {
 
 // inForce walks the list in force as the go command does: an entry that has not got what is asked for (404, 410) lets the
 // next one be asked, anything else ends the walk. asItIs is true when that works; first is the entry that answered, nil
-// where the list ends without one and goes on to the version control hosts.
+// where the list ends without one and goes on to the version control hosts, unless those do not answer.
 func inForce(w Wish, rows []detect.Row, best map[string]answer) (first *answer, asItIs bool) {
 	for _, s := range w.InForce {
 		if !w.allowed(s) {
@@ -294,7 +294,17 @@ func inForce(w Wish, rows []detect.Row, best map[string]answer) (first *answer, 
 			return nil, false
 		}
 	}
-	return nil, len(w.InForce) > 0 && w.Direct
+	return nil, len(w.InForce) > 0 && w.Direct && directFault(w, rows) == ""
+}
+
+// directFault is why the version control hosts do not answer; empty where they do, and where nobody asked them.
+func directFault(w Wish, rows []detect.Row) string {
+	for _, r := range rows {
+		if w.DirectID != "" && r.Source.ID == w.DirectID && r.Via == w.Via(r.Source) && !r.OK {
+			return r.Reason
+		}
+	}
+	return ""
 }
 
 func absent(w Wish, rows []detect.Row, s source.Source) bool {

@@ -70,7 +70,7 @@ func TestDoctor(t *testing.T) {
 			p := s.world.ForwardProxy(s.t, upstreamtest.ForwardProxyOptions{User: "ci", Password: "hush"})
 			s.env["HTTPS_PROXY"] = strings.Replace(p.URL(), "hush", "wr0ng", 1)
 		}, nil, 3, "proxy", "proxy-credentials", "developer", "407"},
-		"proxy that cannot be read": {func(s *stage) { s.env["HTTPS_PROXY"] = "http://ci:pa/ss@h:1" }, nil, 3, "settings", "", "", "percent-encoded"},
+		"proxy that cannot be read": {func(s *stage) { s.env["HTTPS_PROXY"] = "http://ci:pa/ss@h:1" }, nil, 3, "settings", "proxy-setting", "runner-admin", "HTTPS_PROXY is no address of a proxy"},
 		"a proxy that git knows": {func(s *stage) {
 			s.world.Fence(false)
 			p := s.world.ForwardProxy(s.t, upstreamtest.ForwardProxyOptions{User: "ci", Password: "hush"})

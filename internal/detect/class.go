@@ -28,6 +28,8 @@ func Classify(rows []Row, proxies []Proxy) (Class, []string) {
 		}
 		switch r.Fault {
 		case NameFault, DialFault:
+		case ProxyFault:
+			connected = connected || r.Cause == ProxyCredentials || r.Cause == ProxyRefuses || r.Cause == ProxyFails
 		case SilentFault:
 			connected = connected || r.Connect > 0
 		default:

@@ -101,7 +101,7 @@ func (m *measurement) dig(ctx, over context.Context) (finish func(*Report)) {
 }
 
 // lastResort asks for a captive portal where nothing else has answered, and time is left.
-func (m *measurement) lastResort(over context.Context) {
+func (m *measurement) lastResort(ctx context.Context) {
 	var hosts []string
 	seen := map[string]bool{}
 	for _, r := range m.rows() {
@@ -113,7 +113,7 @@ func (m *measurement) lastResort(over context.Context) {
 			hosts = append(hosts, loc.Host)
 		}
 	}
-	ctx, cancel := context.WithTimeout(over, portalTime)
+	ctx, cancel := context.WithTimeout(ctx, portalTime)
 	defer cancel()
 	m.portal = collected(ctx, 1, func(int) string { return "" }, func(int) string { return findPortal(ctx, m.Dialer, hosts, m.UserAgent) })()[0]
 }

@@ -102,7 +102,7 @@ func TestClass(t *testing.T) {
 		{"dead proxy", func(t *testing.T, w *upstreamtest.World) []string {
 			w.Fence(false)
 			return []string{"HTTPS_PROXY", "http://127.0.0.1:1"}
-		}, detect.Restricted, "the proxy: connection refused", detect.ViaProxy, detect.NotKnown},
+		}, detect.Offline, "the proxy: connection refused", detect.ViaProxy, detect.NotKnown},
 		{"captive portal", func(t *testing.T, w *upstreamtest.World) []string {
 			for _, h := range hosts {
 				w.Serve(h, upstreamtest.CaptivePortal())

@@ -132,7 +132,7 @@ func Measure(ctx context.Context, o Options) Report {
 	m.judge(&report)
 	report.Class, report.Evidence = Classify(report.Rows, report.Proxies)
 	if len(o.Deep.Hosts) > 0 && report.Class != Captive {
-		if m.lastResort(over); m.portal != "" {
+		if m.lastResort(ctx); m.portal != "" {
 			report.Class, report.Evidence = Captive, append([]string{m.portal}, report.Evidence...)
 		}
 	}
@@ -168,7 +168,11 @@ type measurement struct {
 // inForce is the way that the settings give a target.
 func (m *measurement) inForce(t Target) job {
 	proxy, err := m.Settings.For(t.Source.URL)
-	return job{target: t, proxy: proxy, via: way(proxy), err: err}
+	j := job{target: t, proxy: proxy, via: way(proxy), err: err}
+	if err != nil { // there is one, though nobody can use it
+		j.via = ViaProxy
+	}
+	return j
 }
 
 // startOther asks by the way that the settings do not give, where there is one. Loopback has no other way.
@@ -255,6 +259,9 @@ func (j job) unanswered() Row {
 
 // saw takes over what a trace has seen.
 func (r *Row) saw(seen egress.Seen) {
+	if len(seen.Peers) > 0 {
+		r.Issuer = source.Plain(seen.Peers[0].Issuer.String(), 200)
+	}
 	r.Address, r.Auth = seen.Address, offered(seen.ProxyAuth)
 	r.Name, r.Connect, r.TLS, r.FirstByte, r.IPs = seen.Name, seen.Connect, seen.TLS, seen.FirstByte, seen.IPs
 }

@@ -98,11 +98,11 @@ func (s Settings) For(rawurl string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("address cannot be parsed as a URL")
 	}
-	raw := s.HTTP.Value
+	from := s.HTTP
 	if u.Scheme == "https" {
-		raw = s.HTTPS.Value
+		from = s.HTTPS
 	}
-	if raw == "" {
+	if from.Value == "" {
 		return nil, nil
 	}
 	// httpproxy decides who is exempt; the proxy itself is parsed here, because its error would show the password.
@@ -111,7 +111,11 @@ func (s Settings) For(rawurl string) (*url.URL, error) {
 	if err != nil || through == nil {
 		return nil, nil
 	}
-	return parseProxy(raw)
+	proxy, err := parseProxy(from.Value)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", from.Origin, err)
+	}
+	return proxy, nil
 }
 
 // Configured is the proxy for rawurl's scheme whether or not the host is exempt; nil where there is none.

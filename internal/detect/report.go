@@ -121,6 +121,8 @@ type Row struct {
 	Proxy string
 	// Address is the one that the connection went to; empty behind a proxy and without a connection.
 	Address string
+	// Issuer is who has signed the certificate that it showed; empty where it showed none.
+	Issuer string
 	// Skew is how far the source's clock is ahead of this machine's, as far as its answers say; Dated is true where one did.
 	Skew  time.Duration
 	Dated bool

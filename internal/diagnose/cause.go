@@ -51,7 +51,7 @@ func (w *walker) explain() *Cause {
 	case detect.ProxyCredentials:
 		w.credentials(c)
 	case detect.UnknownCA:
-		if public || w.f.Network.Intercepted == detect.Yes {
+		if n := w.f.Network; public || n.Intercepted == detect.Yes && r.Issuer == n.Issuer {
 			c = w.intercepted(c, "")
 			break
 		}
@@ -147,7 +147,7 @@ func (w *walker) intercepted(c *Cause, tool string) *Cause {
 	}
 	a := advice{fmt.Sprintf("a proxy in between opens TLS with certificates of %s, which this machine does not trust", issuer),
 		"ask the network team for the certificate of that authority, compare the hash of its key, and put it into the system's store; never switch verification off",
-		"cp AUTHORITY.crt /usr/local/share/ca-certificates/ && update-ca-certificates", NetworkTeam}
+		"cp AUTHORITY.crt /usr/local/share/ca-certificates/ && update-ca-certificates", RunnerAdmin}
 	switch tool {
 	case "":
 	case "npm":
@@ -205,13 +205,15 @@ func (w *walker) lacks(c *Cause) {
 	w.set(c, advice{fmt.Sprintf("{host} has no %s: name or version are misspelt, it is private, or it was taken back", source.Plain(w.s.Item, 200)), "check name and version; a private one has to be in GOPRIVATE, or in the scopes of an .npmrc", "", Developer})
 }
 
+var atPortal = advice{"this network answers with pages of its own: it wants a login, or consent, before it lets anybody out", "log in at the network's page from this machine, or have its address exempted", "", NetworkTeam}
+
 // anotherPage tells a captive portal from a source that shows pages for people, and from a proxy that does.
 func (w *walker) anotherPage(c *Cause) {
 	n := w.f.Network
 	switch portal := n.Trait(detect.CaptivePortal); {
 	case portal.Answer == detect.Yes:
 		c.ID, c.Evidence = Captive, append(c.Evidence, portal.Evidence...)
-		w.set(c, advice{"this network answers with pages of its own: it wants a login, or consent, before it lets anybody out", "log in at the network's page from this machine, or have its address exempted", "", NetworkTeam})
+		w.set(c, atPortal)
 	case n.Intercepted == detect.Yes:
 		c.ID = string(detect.OtherContent)
 		w.set(c, advice{"a page came in the place of what was asked of {host}, and TLS is intercepted: the intercepting proxy shows its own", "have {host} let through by the proxy that opens TLS", "", NetworkTeam})
@@ -224,11 +226,20 @@ func (w *walker) anotherPage(c *Cause) {
 // wayOut adds what is known to work: another proxy of this machine, the other way, another source.
 func (w *walker) wayOut(c *Cause) {
 	r, n := w.s.Row, w.f.Network
-	if t := n.Trait(detect.NamesHijacked); t.Answer == detect.Yes && r.Via == detect.ViaDirect && c.ID != Captive && r.Cause != detect.OtherContent {
+	if portal := n.Trait(detect.CaptivePortal); portal.Answer == detect.Yes && r.Via == detect.ViaDirect {
+		if c.ID != Captive {
+			c.Evidence = append(slices.Clone(portal.Evidence), c.Evidence...)
+		}
+		c.ID = Captive
+		w.set(c, atPortal)
+		return
+	}
+	if t := n.Trait(detect.NamesHijacked); t.Answer == detect.Yes && r.Via == detect.ViaDirect && r.Cause != detect.OtherContent {
 		c.ID, c.Evidence = Hijacked, append(slices.Clone(t.Evidence), c.Evidence...)
 		w.set(c, advice{"the name server gives false addresses: it answers for names that nobody has", "use another name server, or have this one looked at: a captive portal or a filter of the network does so", "cat /etc/resolv.conf", NetworkTeam})
 		return
 	}
+	w.everywhere(c)
 	for _, p := range n.ProxyChecks {
 		if slices.ContainsFunc(p.Rows, func(row detect.Row) bool { return row.Source.URL == w.s.Source.URL && row.OK }) {
 			from := strings.Join(p.Origins, ", ")
@@ -255,6 +266,31 @@ func (w *walker) wayOut(c *Cause) {
 		c.Fix += "; or take a source that answers now, which setup does by itself"
 		c.Command = cmpOr(c.Command, `eval "$(goproxy-action setup)"`)
 	}
+}
+
+// everywhere: what happens to all that have nothing to do with each other is the network's doing, and not theirs.
+func (w *walker) everywhere(c *Cause) {
+	r := w.s.Row
+	if c.Who != SourceOperator || r.Cause == detect.Expired {
+		return
+	}
+	var hosts []string
+	for _, o := range w.f.Network.Rows {
+		loc, err := source.Locate(o.Source.URL)
+		switch {
+		case err != nil || !o.Source.Public || o.Via != r.Via || o.Cause == detect.NameUnknown:
+		case o.Cause != r.Cause:
+			return
+		case !slices.Contains(hosts, loc.Host):
+			hosts = append(hosts, loc.Host)
+		}
+	}
+	if len(hosts) < 2 {
+		return
+	}
+	c.Evidence = append(c.Evidence, fmt.Sprintf("the same happens with all of %d known sources, which have nothing to do with each other", len(hosts)))
+	c.Why += "; as with all others, so that something in between does it"
+	c.Fix, c.Who = "have what stands in between looked at: a firewall, a proxy that nobody has to configure, a filter of content", NetworkTeam
 }
 
 // log: the source answers, and the checksum database does not.

@@ -251,6 +251,9 @@ func (w *walker) walk() *Cause {
 		for _, name := range links[1:] {
 			w.step(name, Unknown, "", s.Unasked, 0)
 		}
+		if s.Source.URL != "" { // what nobody knows is not healthy
+			return &Cause{ID: string(detect.OtherCause), Why: w.host() + ": " + s.Unasked, Fix: told[detect.OtherCause].fix, Who: Developer}
+		}
 		return nil
 	}
 	broken := at(r.Cause)

@@ -81,9 +81,29 @@ func TestCauses(t *testing.T) {
 		{"refused", row(detect.ConnectRefused, "connection refused"), nil, diagnose.Connect, "connect-refused", diagnose.NetworkTeam, []string{"mirror.test refuses"}},
 		{"dropped", row(detect.ConnectDropped, "no connection within 2.5 s"), nil, diagnose.Connect, "connect-dropped", diagnose.NetworkTeam, []string{"packets to mirror.test vanish"}},
 		{"local filter", row(detect.ConnectForbidden, "a local filter"), nil, diagnose.Connect, "connect-forbidden", diagnose.RunnerAdmin, []string{"nftables"}},
-		{"intercepted", row(detect.UnknownCA, "not trusted"), func(f *diagnose.Facts) { f.Network = intercepted }, diagnose.TLS, "tls-intercepted-untrusted", diagnose.NetworkTeam,
+		{"intercepted", row(detect.UnknownCA, "not trusted"), func(f *diagnose.Facts) { f.Network = intercepted }, diagnose.TLS, "tls-intercepted-untrusted", diagnose.RunnerAdmin,
 			[]string{"CN=Corp", "abc=", "update-ca-certificates", "never switch verification off"}},
 		{"own authority", func() detect.Row { r := row(detect.UnknownCA, "not trusted"); r.Source.Public = false; return r }(), nil, diagnose.TLS, "tls-unknown-ca", diagnose.RunnerAdmin, []string{"SSL_CERT_FILE"}},
+		{"own authority behind an interceptor", func() detect.Row {
+			r := row(detect.UnknownCA, "not trusted")
+			r.Source.Public, r.Issuer = false, "CN=Mine"
+			return r
+		}(), func(f *diagnose.Facts) { f.Network = intercepted }, diagnose.TLS, "tls-unknown-ca", diagnose.RunnerAdmin, []string{"SSL_CERT_FILE"}},
+		{"all are silent", row(detect.SourceSilent, "no answer"), func(f *diagnose.Facts) {
+			other := row(detect.SourceSilent, "no answer")
+			other.Source.URL = "https://other.example"
+			unknown := row(detect.NameUnknown, "no address")
+			unknown.Source.URL = "https://unknown.example"
+			f.Network.Rows = []detect.Row{row(detect.SourceSilent, "no answer"), other, unknown}
+		}, diagnose.FirstByte, "source-silent", diagnose.NetworkTeam, []string{"all of 2 known sources", "something in between"}},
+		{"one of two is silent", row(detect.SourceSilent, "no answer"), func(f *diagnose.Facts) {
+			other := row(detect.NoCause, "")
+			other.Source.URL = "https://other.example"
+			f.Network.Rows = []detect.Row{row(detect.SourceSilent, "no answer"), other}
+		}, diagnose.FirstByte, "source-silent", diagnose.SourceOperator, nil},
+		{"a portal that gives all names one address", row(detect.ConnectRefused, "connection refused"), func(f *diagnose.Facts) {
+			f.Network.Traits = []detect.Trait{trait(detect.NamesHijacked, "it lies"), trait(detect.CaptivePortal, "all lead to login")}
+		}, diagnose.Connect, "captive-portal", diagnose.NetworkTeam, []string{"all lead to login"}},
 		{"expired", row(detect.Expired, "expired"), nil, diagnose.TLS, "certificate-expired", diagnose.SourceOperator, []string{"renewed"}},
 		{"clock", row(detect.Expired, "expired"), func(f *diagnose.Facts) {
 			f.Network.Traits = []detect.Trait{trait(detect.ClockWrong, "all are valid in 2020")}
@@ -228,9 +248,9 @@ func TestNothing(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	zero := detect.Row{}
-	for _, s := range []diagnose.Subject{{}, {Row: &zero}, {Denied: "no"}} {
+	for _, s := range []diagnose.Subject{{}, {Row: &zero}, {Denied: "no"}, {Source: mirror, Unasked: "it was not asked"}} {
 		d := diagnose.Examine(diagnose.Facts{Subjects: []diagnose.Subject{s}})
-		if len(d.Chains[0].Steps) != 10 || s.Row != nil && d.Healthy {
+		if len(d.Chains[0].Steps) != 10 || d.Healthy != (s.Row == nil && s.Denied == "" && s.Source.URL == "") {
 			t.Errorf("%+v", d)
 		}
 	}

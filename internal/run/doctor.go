@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -49,7 +48,6 @@ func (j *job) doctor(ctx context.Context, thing string, o *report.Outcome) error
 	}
 	j.config.Probe.V, j.config.Strategy.V, j.deep = config.ProbeAll, config.StrategyKeep, true
 	j.readMachine()
-	broken := j.proxies.Broken
 	j.proxies.Broken = nil // the rows tell
 	j.extra = subject.targets
 	seen, plan, err := j.look(ctx, engine)
@@ -74,26 +72,12 @@ func (j *job) doctor(ctx context.Context, thing string, o *report.Outcome) error
 	} else {
 		facts.Subjects = j.subjects(seen, plan, findings)
 	}
-	if broken != nil {
-		for i := range facts.Subjects {
-			facts.Subjects[i].Broken, facts.Subjects[i].BrokenFix = cause(broken)
-		}
-	}
 	d := diagnose.Examine(facts)
 	o.Diagnosis = &d
 	if !d.Healthy {
 		return problem.New(problem.Unanswered, "", "", "not healthy: %s", d.Causes[0].Why)
 	}
 	return nil
-}
-
-// cause is an error of the settings in words, and what to do.
-func cause(err error) (why, fix string) {
-	why = err.Error()
-	if p, ok := errors.AsType[*problem.Problem](err); ok {
-		why, fix = p.Op+" "+p.Err.Error(), p.Hint
-	}
-	return why, fix
 }
 
 // wanted is what the user named: nothing, an address, or a module or package at a version.
@@ -188,7 +172,7 @@ func (j *job) subjects(seen detect.Report, plan choose.Plan, findings []decide.F
 			}
 		}
 		if last := &out[len(out)-1]; e.SumDBWanted {
-			last.Log = diagnose.LogState{Wanted: true, Reached: c.SumDBReached, How: logSaid(e, seen.Rows, c)}
+			last.Log = j.logState(e, seen.Rows)
 		}
 	}
 	for _, r := range seen.Rows {
@@ -277,22 +261,26 @@ func denied(findings []decide.Finding, s source.Source) (why, fix string) {
 	return "", ""
 }
 
-// logSaid says by whom the checksum database is reached, or why it is not.
-func logSaid(e *ecosystem.Ecosystem, rows []detect.Row, c choose.Choice) string {
-	for _, s := range e.InForce {
-		if slices.ContainsFunc(rows, func(r detect.Row) bool { return r.OK && r.Source.URL == s.URL && r.ChecksumDB == detect.Yes }) && e.SumDBFixed == "" {
-			return "relayed by " + s.ID
-		}
-	}
+// logState is how the checksum database is reached by the settings in force: relayed by a source, or at its own address.
+func (j *job) logState(e *ecosystem.Ecosystem, rows []detect.Row) diagnose.LogState {
+	out := diagnose.LogState{Wanted: true, How: "nobody relays it, and its own address is not known"}
 	for _, r := range rows {
-		if r.Source.Role == source.ChecksumDB && len(e.SumDB) > 0 && r.Source.URL == e.SumDB[0].URL {
-			if r.OK {
-				return r.Source.ID + " answers"
-			}
-			return r.Source.ID + ": " + r.Reason
+		if r.Via != j.way(r.Source) {
+			continue
+		}
+		named := func(list []source.Source) bool {
+			return slices.ContainsFunc(list, func(s source.Source) bool { return s.URL == r.Source.URL && s.Role == r.Source.Role })
+		}
+		switch {
+		case r.OK && r.ChecksumDB == detect.Yes && e.SumDBFixed == "" && named(e.InForce):
+			return diagnose.LogState{Wanted: true, Reached: true, How: "relayed by " + r.Source.ID}
+		case len(e.SumDB) > 0 && named(e.SumDB[:1]) && r.OK:
+			out.Reached, out.How = true, r.Source.ID+" answers"
+		case len(e.SumDB) > 0 && named(e.SumDB[:1]):
+			out.How = r.Source.ID + ": " + r.Reason
 		}
 	}
-	return c.Why
+	return out
 }
 
 // alternatives are what answers with verified content and is not in force.

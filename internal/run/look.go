@@ -229,9 +229,17 @@ func (l *looking) more(rows []detect.Row) (targets []detect.Target, last bool) {
 		}
 		return targets, true
 	}
+	for _, e := range l.systems { // who has not got what everybody has sends the go command on to the version control hosts
+		absent := func(s source.Source) bool {
+			return slices.ContainsFunc(rows, func(r detect.Row) bool { return r.Absent && r.Source.URL == s.URL })
+		}
+		if e.Direct && l.config.Direct.V && e.Frozen == "" && len(e.InForce) > 0 && !slices.ContainsFunc(e.InForce, func(s source.Source) bool { return !absent(s) }) {
+			targets = append(targets, l.direct()...)
+		}
+	}
 	p := l.plan(rows)
 	if l.settled(p.Choices...) && len(p.Direct) == 0 {
-		return nil, false
+		return targets, false
 	}
 	for i, e := range l.systems {
 		if len(e.InForce) == 0 || l.settled(p.Choices[i]) {
