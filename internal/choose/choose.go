@@ -317,7 +317,7 @@ func standing(w Wish, rows []detect.Row, best map[string]answer) []Picked {
 	for _, s := range w.InForce {
 		if a, ok := best[s.URL]; ok && w.allowed(s) {
 			out = append(out, pick(a))
-		} else if w.allowed(s) && absent(w, rows, s) {
+		} else if w.allowed(s) && absent(w, rows, s) && !s.Public { // a public one that lacks what everybody has is broken
 			out = append(out, Picked{Source: s, Via: w.Via(s)})
 		}
 	}

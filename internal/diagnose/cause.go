@@ -278,7 +278,7 @@ func (w *walker) everywhere(c *Cause) {
 	for _, o := range w.f.Network.Rows {
 		loc, err := source.Locate(o.Source.URL)
 		switch {
-		case err != nil || !o.Source.Public || o.Via != r.Via || o.Cause == detect.NameUnknown:
+		case err != nil || !o.Source.Public || o.Via != r.Via || o.Source.Ecosystem != w.s.Source.Ecosystem || o.Source.Role != w.s.Source.Role || o.Cause == detect.NameUnknown:
 		case o.Cause != r.Cause:
 			return
 		case !slices.Contains(hosts, loc.Host):
@@ -288,7 +288,7 @@ func (w *walker) everywhere(c *Cause) {
 	if len(hosts) < 2 {
 		return
 	}
-	c.Evidence = append(c.Evidence, fmt.Sprintf("the same happens with all of %d known sources, which have nothing to do with each other", len(hosts)))
+	c.Evidence = append(c.Evidence, fmt.Sprintf("the same happens with all of %d known sources of this kind, which have nothing to do with each other", len(hosts)))
 	c.Why += "; as with all others, so that something in between does it"
 	c.Fix, c.Who = "have what stands in between looked at: a firewall, a proxy that nobody has to configure, a filter of content", NetworkTeam
 }

@@ -95,7 +95,7 @@ func TestCauses(t *testing.T) {
 			unknown := row(detect.NameUnknown, "no address")
 			unknown.Source.URL = "https://unknown.example"
 			f.Network.Rows = []detect.Row{row(detect.SourceSilent, "no answer"), other, unknown}
-		}, diagnose.FirstByte, "source-silent", diagnose.NetworkTeam, []string{"all of 2 known sources", "something in between"}},
+		}, diagnose.FirstByte, "source-silent", diagnose.NetworkTeam, []string{"all of 2 known sources of this kind", "something in between"}},
 		{"one of two is silent", row(detect.SourceSilent, "no answer"), func(f *diagnose.Facts) {
 			other := row(detect.NoCause, "")
 			other.Source.URL = "https://other.example"
