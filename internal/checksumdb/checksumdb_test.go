@@ -434,6 +434,38 @@ func TestHeads(t *testing.T) {
 	if r := verify(t, sums(3), o); r.Fork == nil || r.Count(Verified) > 0 {
 		t.Errorf("%+v", r)
 	}
+	// the tiles of both have the same names and sizes: each log is asked for its own
+	twin := forked.At(601)
+	grow(twin, 1010)
+	for _, sources := range [][]Source{{a, (&relay{log: twin}).source("b")}, {(&relay{log: twin}).source("b"), a}} {
+		o.Sources = sources
+		r := verify(t, sums(3), o)
+		if r.Fork == nil || len(r.Lies) > 0 {
+			t.Fatalf("%+v", r)
+		}
+		checkFork(t, honest.VerifierKey(), r.Fork)
+	}
+	// one that shows a head and nothing of its tree does not count as compared, and the next one is asked
+	shy := func(l *upstreamtest.SumLog) Source {
+		return (&relay{log: l, twist: func(path string, status int, body []byte) (int, []byte, error) {
+			if strings.HasPrefix(path, "/tile/") {
+				return 503, nil, nil
+			}
+			return status, body, nil
+		}}).source("shy")
+	}
+	store, err := NewStore(t.TempDir(), honest.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify(t, sums(3), Options{Key: honest.VerifierKey(), Store: store, Sources: []Source{a}})
+	o.Store = store
+	for n, sources := range map[int][]Source{1: {a, shy(forked)}, 2: {shy(forked), a, (&relay{log: honest.At(990)}).source("c")}} {
+		o.Sources = sources
+		if r := verify(t, sums(3), o); r.Heads != n || r.Count(Verified) != 2 || r.Fork != nil || len(r.Notes) != 3-n {
+			t.Errorf("%d heads compared of %d: %v %v", r.Heads, len(sources), statuses(r), r.Notes)
+		}
+	}
 }
 
 // Each of these is told from trouble, and nothing is verified by it.

@@ -129,12 +129,15 @@ func denied(err error) *statusError {
 	return nil
 }
 
-// ask gets a path from the source that answered last, else from the next ones. accept says what is wrong with an answer.
+// ask gets a path from a source, else from the next ones; an empty name is that which answered last. accept says what is wrong with an answer.
 // All sources are asked before there is an error. It is that there is no such thing (see absent) where the log's own host
 // says so, or one that relays the log and nobody is left to ask who would know better: that something is not in the log
 // nobody can prove, and who serves a forged module would rather deny its record than show it.
-func (c *client) ask(ctx context.Context, path string, accept func(body []byte, source string) error) error {
-	first := int(c.preferred.Load())
+func (c *client) ask(ctx context.Context, of, path string, accept func(body []byte, source string) error) error {
+	first, named := int(c.preferred.Load()), false
+	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.Name == of }); of != "" && i >= 0 {
+		first, named = i, true
+	}
 	var missing, last error
 	var faults, doubts []string
 	for i := range c.Sources {
@@ -144,7 +147,9 @@ func (c *client) ask(ctx context.Context, path string, accept func(body []byte, 
 		n := (first + i) % len(c.Sources)
 		err := c.askOne(ctx, n, path, accept)
 		if err == nil {
-			c.preferred.CompareAndSwap(int32(first), int32(n)) //nolint:gosec // a few sources
+			if !named {
+				c.preferred.CompareAndSwap(int32(first), int32(n)) //nolint:gosec // a few sources
+			}
 			return nil
 		}
 		last, faults = err, append(faults, err.Error())
@@ -262,7 +267,7 @@ func (c *client) lookup(ctx context.Context, versions []*version) {
 		v := missing[i]
 		path, err := lookupPath(v.Version)
 		if err == nil {
-			err = c.ask(ctx, path, func(body []byte, source string) error {
+			err = c.ask(ctx, "", path, func(body []byte, source string) error {
 				h, err := c.take(v, body, source)
 				if err == nil && h.N > c.report.Tree.N {
 					mu.Lock()

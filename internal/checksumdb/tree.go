@@ -66,9 +66,9 @@ func shape(tree tlog.Tree, index int64) tlog.Tile {
 	return t
 }
 
-// fetch gets hashes by the tiles that hold them, all at once. What could not be had stays missing; the error is why, of
-// the first tile.
-func (c *client) fetch(ctx context.Context, tree tlog.Tree, indexes map[int64]bool) error {
+// fetch gets hashes by the tiles that hold them, all at once, as ask does. What could not be had stays missing; the error
+// is why, of the first tile.
+func (c *client) fetch(ctx context.Context, tree tlog.Tree, indexes map[int64]bool, of string) error {
 	byTile := map[tlog.Tile][]int64{}
 	for x := range indexes {
 		t := shape(tree, x)
@@ -84,7 +84,7 @@ func (c *client) fetch(ctx context.Context, tree tlog.Tree, indexes map[int64]bo
 	faults := make([]error, len(tiles))
 	c.each(len(tiles), func(i int) {
 		t := tiles[i]
-		data, err := c.tile(ctx, t)
+		data, err := c.tile(ctx, of, t)
 		if err != nil {
 			faults[i] = err
 			return
@@ -108,9 +108,9 @@ func (c *client) fetch(ctx context.Context, tree tlog.Tree, indexes map[int64]bo
 }
 
 // tile gets one tile; a partial one, which a source may not have any more, also by its complete successor.
-func (c *client) tile(ctx context.Context, t tlog.Tile) (data []byte, err error) {
+func (c *client) tile(ctx context.Context, of string, t tlog.Tile) (data []byte, err error) {
 	get := func(t tlog.Tile) error {
-		return c.ask(ctx, "/"+t.Path(), func(body []byte, source string) error {
+		return c.ask(ctx, of, "/"+t.Path(), func(body []byte, source string) error {
 			if len(body) != t.W*tlog.HashSize {
 				if len(body)%tlog.HashSize == 0 && len(body) > 0 && !page(body) {
 					c.lie(source, "answered for %s with %d hashes in place of %d", t.Path(), len(body)/tlog.HashSize, t.W)
@@ -150,7 +150,7 @@ func (c *client) prove(ctx context.Context, versions []*version) {
 	}
 	var fault error
 	if missing := c.need(tree, open); len(missing) > 0 {
-		fault = c.fetch(ctx, tree, missing)
+		fault = c.fetch(ctx, tree, missing, "")
 	}
 	failed := c.check(tree, open)
 	if len(failed) == 0 {
@@ -158,7 +158,7 @@ func (c *client) prove(ctx context.Context, versions []*version) {
 	}
 	// Something is damaged or false: of these nothing that was kept is used again. Records from the store are asked anew.
 	retry, bad := c.again(ctx, tree, failed)
-	if e := c.fetch(ctx, tree, bad); e != nil {
+	if e := c.fetch(ctx, tree, bad, ""); e != nil {
 		fault = e
 	}
 	for _, v := range c.check(tree, retry) {
