@@ -289,6 +289,9 @@ func TestStoreLimit(t *testing.T) {
 		if n := size(t, store); n > 20_000 {
 			t.Fatalf("%d: %d bytes", i, n)
 		}
+		if r := verify(t, sums(i*50, i*50+1), o); r.Requests != 1 {
+			t.Fatalf("%d, again: %d requests", i, r.Requests)
+		}
 	}
 }
 
@@ -707,6 +710,10 @@ func TestSince(t *testing.T) {
 	if r := verify(t, sums(4), o); !r.Since.Equal(day) {
 		t.Errorf("%v", r.Since)
 	}
+	day = first // a head from the future is one from now
+	if r := verify(t, sums(4), o); !r.Since.Equal(first) {
+		t.Errorf("%v", r.Since)
+	}
 }
 
 // That the log does not have a version is believed only from one that relays it, and only where nobody is left who could
@@ -825,5 +832,31 @@ func TestLinkedStore(t *testing.T) {
 	r := verify(t, sums(3), Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}})
 	if data, _ := os.ReadFile(target); string(data) != "mine" || r.Count(Verified) != 2 || len(r.Notes) != 2 {
 		t.Errorf("%q %v", data, r.Notes)
+	}
+}
+
+// A store of nothing but beginnings of blocks costs no more than its size allows, and is made anew.
+func TestStoreOfBeginnings(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 300)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}}
+	verify(t, sums(3), o)
+	whole, err := os.ReadFile(store.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := append(slices.Clone(mark), nodesBlock, 0, 0, 0x10, 0) // a block of 1 MB
+	if err := os.WriteFile(store.Path(), append(bytes.Repeat(one, 2<<20/len(one)), whole...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := verify(t, sums(3), o); r.Count(Verified) != 2 || r.Requests == 1 || r.Consistent != nil || len(r.Notes) > 0 {
+		t.Errorf("what stands behind them was read: %+v", r)
+	}
+	if r := verify(t, sums(3), o); r.Count(Verified) != 2 || r.Requests != 1 || size(t, store) > int64(len(whole)) {
+		t.Errorf("%d bytes, %d requests", size(t, store), r.Requests)
 	}
 }

@@ -32,6 +32,8 @@ type client struct {
 	current head
 	// kept are the nodes that the store has.
 	kept map[int64]bool
+	// ruined is true where so much of it is damaged that it is made anew.
+	ruined bool
 	// headFault is why there is none.
 	headFault error
 	// preferred is the index of the source that is asked first.

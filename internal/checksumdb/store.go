@@ -18,6 +18,8 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/org/goproxy-action/internal/source"
 )
 
 // Store is what is remembered of one log between runs: the newest head, and of each version that was proven its record and
@@ -78,22 +80,32 @@ func appendBlock(b []byte, kind byte, content []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[from:], table))
 }
 
-// blocks calls each for every block that is whole.
-func blocks(data []byte, each func(kind byte, content []byte)) {
+// maxVain bounds the bytes whose checksum is computed and is false. A damaged block costs its length; who writes nothing but
+// beginnings of blocks would keep us busy for an hour.
+const maxVain = 256 << 20
+
+// blocks calls each for every block that is whole. What stands behind too much that is damaged is left out, and told.
+func blocks(data []byte, each func(kind byte, content []byte)) (ruined bool) {
+	vain := int64(0)
 	for {
 		i := bytes.Index(data, mark)
 		if i < 0 {
-			return
+			return false
 		}
 		data = data[i:]
 		if len(data) < frame {
-			return
+			return false
 		}
 		n := int64(binary.LittleEndian.Uint32(data[5:]))
-		if end := 9 + n; n <= maxBlock && end+4 <= int64(len(data)) && crc32.Checksum(data[4:end], table) == binary.LittleEndian.Uint32(data[end:]) {
-			each(data[4], data[9:end])
-			data = data[end+4:]
-			continue
+		if end := 9 + n; n <= maxBlock && end+4 <= int64(len(data)) {
+			if crc32.Checksum(data[4:end], table) == binary.LittleEndian.Uint32(data[end:]) {
+				each(data[4], data[9:end])
+				data = data[end+4:]
+				continue
+			}
+			if vain += n; vain > maxVain {
+				return true
+			}
 		}
 		data = data[len(mark):]
 	}
@@ -164,7 +176,7 @@ func (c *client) load() {
 		if err != nil {
 			c.note("what was remembered of the log is left out: %v", err)
 		}
-		blocks(data, c.recall)
+		c.ruined = blocks(data, c.recall)
 	}
 	if c.Proof != nil {
 		c.adopt(c.Proof)
@@ -182,7 +194,11 @@ func (c *client) recall(kind byte, content []byte) {
 			return
 		}
 		if tree, err := tlog.ParseTree([]byte(n.Text)); err == nil && tree.N > c.remembered.N {
-			c.remembered = head{tree, r.data, "cache", time.Unix(seen, 0)}
+			since := time.Unix(seen, 0)
+			if now := c.Now(); since.After(now) { // a clock was wrong, or somebody wants a log to stand still unnoticed
+				since = now
+			}
+			c.remembered = head{tree, r.data, "cache", since}
 		}
 	case recordBlock:
 		id, name, text := r.number(), r.text(), r.text()
@@ -209,7 +225,7 @@ func (s *Store) open() (root *os.Root, name string, err error) {
 	return root, filepath.Base(s.path), err
 }
 
-// stat is nil where there is no file yet. A pipe would keep who opens it waiting.
+// stat is nil where there is no file yet.
 func (s *Store) stat(root *os.Root, name string) (fs.FileInfo, error) {
 	info, err := root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -219,6 +235,18 @@ func (s *Store) stat(root *os.Root, name string) (fs.FileInfo, error) {
 		err = fmt.Errorf("%s is not a regular file", s.path)
 	}
 	return info, err
+}
+
+// openFile opens the file that stat has seen, and none that somebody has put in its place since. was is nil for a new file.
+func (s *Store) openFile(root *os.Root, name string, how int, was fs.FileInfo) (*os.File, error) {
+	f, err := root.OpenFile(name, how|source.NonBlock, 0o600)
+	if err != nil || was == nil {
+		return f, err
+	}
+	if now, err := f.Stat(); err != nil || !os.SameFile(was, now) {
+		return nil, errors.Join(fmt.Errorf("%s was replaced while it was opened", s.path), f.Close())
+	}
+	return f, nil
 }
 
 func (s *Store) read() ([]byte, error) {
@@ -234,7 +262,7 @@ func (s *Store) read() ([]byte, error) {
 	if info == nil || err != nil {
 		return nil, err
 	}
-	f, err := root.Open(name)
+	f, err := s.openFile(root, name, os.O_RDONLY, info)
 	if err != nil {
 		return nil, err
 	}
@@ -292,15 +320,23 @@ func (c *client) remember(versions []*version) {
 	if len(out) == 0 {
 		return
 	}
-	if err := c.Store.add(out, func() []byte { return c.whole(versions) }); err != nil {
+	if err := c.Store.add(out, c.ruined, func() []byte { return c.whole(versions, all.missing) }); err != nil {
 		c.note("what was proven is not remembered: %v", err)
 	}
 }
 
-// whole is a store of this run alone.
-func (c *client) whole(versions []*version) []byte {
+// whole is a store of this run alone; heads are the nodes that the next head is compared by.
+func (c *client) whole(versions []*version, heads map[int64]bool) []byte {
 	out := appendBlock(nil, headBlock, appendHead(c.current))
 	known := nodes{}
+	for x := range heads {
+		if h, ok := c.nodes[x]; ok {
+			known[x] = h
+		}
+	}
+	if len(known) > 0 {
+		out = appendBlock(out, nodesBlock, appendNodes(nil, slices.Sorted(maps.Keys(known)), c.nodes))
+	}
 	for _, v := range versions {
 		if !v.proven {
 			continue
@@ -316,8 +352,8 @@ func (c *client) whole(versions []*version) []byte {
 	return out
 }
 
-// add appends blocks in one piece, or where the file has grown too large puts another in its place.
-func (s *Store) add(out []byte, whole func() []byte) error {
+// add appends blocks in one piece, or where the file has grown too large, or is to be made anew, puts another in its place.
+func (s *Store) add(out []byte, anew bool, whole func() []byte) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err
 	}
@@ -330,20 +366,20 @@ func (s *Store) add(out []byte, whole func() []byte) error {
 	if err != nil {
 		return err
 	}
-	write := func(name string, how int, data []byte) error {
-		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|how, 0o600)
+	write := func(name string, how int, was fs.FileInfo, data []byte) error {
+		f, err := s.openFile(root, name, os.O_WRONLY|os.O_CREATE|how, was)
 		if err != nil {
 			return err
 		}
 		_, err = f.Write(data)
 		return errors.Join(err, f.Close())
 	}
-	if info == nil || info.Size()+int64(len(out)) <= s.limit {
-		return write(name, os.O_APPEND, out)
+	if info == nil || !anew && info.Size()+int64(len(out)) <= s.limit {
+		return write(name, os.O_APPEND, info, out)
 	}
 	half := fmt.Sprintf("%s.%d.new", name, os.Getpid())
 	_ = root.Remove(half) // of a process that ended early
-	if err = write(half, os.O_EXCL, whole()); err == nil {
+	if err = write(half, os.O_EXCL, nil, whole()); err == nil {
 		err = root.Rename(half, name)
 	}
 	if err != nil {

@@ -306,7 +306,7 @@ func (c *Checkout) Read(name string, limit int64) (File, error) {
 	}
 	linked := c.Linked(name)
 	// a fifo would keep a plain open waiting for ever
-	f, err := c.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	f, err := c.root.OpenFile(name, os.O_RDONLY|source.NonBlock, 0)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) && !linked {
 			return File{}, fs.ErrNotExist
