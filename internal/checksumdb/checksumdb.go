@@ -178,8 +178,9 @@ func Verify(ctx context.Context, lines []Line, o Options) (*Report, error) {
 		return nil, fmt.Errorf("the key of the checksum database is none: %w", err)
 	}
 	c := newClient(verifier, o)
-	c.load()
-	versions := c.attest(c.sort(lines))
+	versions := c.sort(lines)
+	c.load(versions)
+	versions = c.attest(versions)
 	if len(versions) > 0 || len(o.Sources) > 0 {
 		c.heads(ctx)
 	} else if c.attested.N > 0 { // all was proven by it, and nobody is asked for a newer one

@@ -171,6 +171,31 @@ func TestStore(t *testing.T) {
 	}
 }
 
+// What a store has of other checkouts is not taken into memory, and what this one needs is not written twice.
+func TestSharedStore(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 3000)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}}
+	many := make([]int, 600)
+	for i := range many {
+		many[i] = i * 5
+	}
+	verify(t, sums(7, 2222), o)
+	verify(t, sums(many...), o)
+	was := size(t, store)
+	r := verify(t, sums(7, 2222), o)
+	if r.Count(Verified) != 4 || r.Requests != 1 || size(t, store) != was {
+		t.Errorf("%d requests, %d bytes more", r.Requests, size(t, store)-was)
+	}
+	if n := len(r.nodes); n > 60 {
+		t.Errorf("%d hashes were taken", n)
+	}
+}
+
 func size(t *testing.T, s *Store) int64 {
 	t.Helper()
 	info, err := os.Stat(s.Path())
@@ -268,6 +293,50 @@ func TestForgedStore(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, statuses(r)); diff != "" {
 			t.Errorf("online %t: %s", online, diff)
+		}
+	}
+}
+
+// Of the heads in a store the newest one that the log has signed counts, and what others say costs no more than to read them.
+func TestForgedHeads(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 1000)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}}
+	verify(t, sums(3), o)
+	whole, err := os.ReadFile(store.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(signed []byte) []byte {
+		return appendBlock(nil, headBlock, appendHead(head{signed: signed, since: time.Unix(1, 0)}))
+	}
+	false1 := bytes.Replace(l.Head(), []byte("\n1000\n"), []byte("\n2000\n"), 1)
+	for name, test := range map[string]struct {
+		more []byte
+		n    int64
+	}{
+		"none":                              {nil, 1000},
+		"a false one, an older, none":       {slices.Concat(of(false1), of(l.At(900).Head()), of(nil), of([]byte("go.sum database tree\n"))), 1000},
+		"twice":                             {of(l.Head()), 1000},
+		"more false ones than one looks at": {bytes.Repeat(of(false1), maxFalse), 0},
+	} {
+		if err := os.WriteFile(store.Path(), append(slices.Clone(whole), test.more...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		with := o
+		with.Sources = nil
+		if r := verify(t, sums(3), with); r.Tree.N != test.n || (r.Count(Verified) == 2) != (test.n > 0) || test.n > 0 && r.Since.Equal(time.Unix(1, 0)) {
+			t.Errorf("%s, offline: %+v", name, r)
+		}
+		if r := verify(t, sums(3), o); r.Count(Verified) != 2 || len(r.Lies) > 0 {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if r := verify(t, sums(3), with); r.Count(Verified) != 2 {
+			t.Errorf("%s did not heal: %+v", name, r)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package checksumdb
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -160,63 +161,99 @@ func (r *reader) text() []byte {
 	return out
 }
 
-func (r *reader) hash() (h tlog.Hash) {
-	if copy(h[:], r.data) < len(h) {
-		r.bad, r.data = true, nil
-		return tlog.Hash{}
-	}
-	r.data = r.data[len(h):]
-	return h
-}
-
-// load reads the store and the proof. What cannot be read is as if it were not there.
-func (c *client) load() {
-	if c.Store != nil {
-		data, err := c.Store.read()
-		if err != nil {
-			c.note("what was remembered of the log is left out: %v", err)
-		}
-		c.ruined = blocks(data, c.recall)
-	}
+// load reads of the store what these versions need, and the proof. What cannot be read is as if it were not there.
+func (c *client) load(versions []*version) {
 	if c.Proof != nil {
 		c.adopt(c.Proof)
 	}
-}
-
-// recall takes over what one block has.
-func (c *client) recall(kind byte, content []byte) {
-	r := reader{data: content}
-	switch kind {
-	case headBlock:
-		seen := r.number()
-		n, err := note.Open(r.data, note.VerifierList(c.verifier))
-		if r.bad || err != nil {
-			return
-		}
-		if tree, err := tlog.ParseTree([]byte(n.Text)); err == nil && tree.N > c.remembered.N {
-			since := time.Unix(seen, 0)
-			if now := c.Now(); since.After(now) { // a clock was wrong, or somebody wants a log to stand still unnoticed
-				since = now
+	if c.Store == nil {
+		return
+	}
+	data, err := c.Store.read()
+	if err != nil {
+		c.note("what was remembered of the log is left out: %v", err)
+	}
+	names := make(map[string]*version, len(versions))
+	for _, v := range versions {
+		names[v.Path+"@"+v.Version.Version] = v
+	}
+	var hashes [][]byte // of all blocks
+	var heads []head    // not verified
+	c.ruined = blocks(data, func(kind byte, content []byte) {
+		r := reader{data: content}
+		switch kind {
+		case headBlock:
+			heads = append(heads, unsigned(&r))
+		case recordBlock:
+			id, name, text := r.number(), r.text(), r.text()
+			if v := names[string(name)]; v != nil && !r.bad && id >= 0 {
+				c.records[v.Version] = record{id, text}
 			}
-			c.remembered = head{tree, r.data, "cache", since}
+			hashes = append(hashes, r.data)
+		case nodesBlock:
+			hashes = append(hashes, content)
 		}
-	case recordBlock:
-		id, name, text := r.number(), r.text(), r.text()
-		path, v, ok := strings.Cut(string(name), "@")
-		if r.bad || !ok || id < 0 {
-			return
-		}
-		c.records[module.Version{Path: path, Version: v}] = record{id, text}
-		fallthrough
-	case nodesBlock:
-		for len(r.data) > 0 {
-			x, h := r.number(), r.hash()
-			if r.bad || x < 0 {
-				return
+	})
+	c.recall(heads)
+	// A store may have much of other checkouts. Of the hashes only those are taken that the head remembered calls for.
+	need := wanted{nodes{}, map[int64]bool{}}
+	if n := c.remembered.N; n > 0 {
+		_, _ = tlog.TreeHash(n, need)
+		for _, r := range c.records {
+			if r.id < n {
+				_, _ = tlog.ProveRecord(n, r.id, need)
 			}
-			c.nodes[x], c.kept[x] = h, true
+		}
+		if a := c.attested.N; a > 0 && a < n {
+			_, _ = tlog.ProveTree(n, a, need)
+			_, _ = tlog.TreeHash(a, need)
 		}
 	}
+	for _, data := range hashes {
+		for r := (reader{data: data}); len(r.data) > 0; {
+			x, at := r.number(), r.data
+			if len(at) < tlog.HashSize || r.bad {
+				break
+			}
+			if r.data = at[tlog.HashSize:]; need.missing[x] {
+				c.nodes[x], c.kept[x] = tlog.Hash(at[:tlog.HashSize]), true
+			}
+		}
+	}
+}
+
+// unsigned is what a block says of a head. Its N is 0 where it is none.
+func unsigned(r *reader) head {
+	since := time.Unix(r.number(), 0)
+	text, _, _ := bytes.Cut(r.data, []byte("\n\n"))
+	tree, err := tlog.ParseTree(append(slices.Clone(text), '\n'))
+	if err != nil {
+		tree.N = 0
+	}
+	return head{tree, r.data, "cache", since}
+}
+
+// maxFalse is how many false heads are looked at: a signature takes longer to verify than all else of a block.
+const maxFalse = 100
+
+// recall takes over the newest head that is signed.
+func (c *client) recall(heads []head) {
+	slices.SortStableFunc(heads, func(a, b head) int { return cmp.Compare(b.N, a.N) })
+	for _, h := range heads[:min(len(heads), maxFalse)] {
+		n, err := note.Open(h.signed, note.VerifierList(c.verifier))
+		if err != nil || h.N <= 0 {
+			continue
+		}
+		if tree, err := tlog.ParseTree([]byte(n.Text)); err != nil || tree != h.Tree {
+			continue
+		}
+		if now := c.Now(); h.since.After(now) { // a clock was wrong, or somebody wants a log to stand still unnoticed
+			h.since = now
+		}
+		c.remembered = h
+		return
+	}
+	c.ruined = c.ruined || len(heads) > maxFalse
 }
 
 // open opens the directory: whatever lies in it, nothing outside of it is read or written through a link.
