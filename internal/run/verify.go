@@ -37,8 +37,6 @@ const (
 	questionBudget = 5 * time.Second
 	// maxLogAnswer bounds each answer. A tile has 8 KB, a record about 1 KB.
 	maxLogAnswer = 64 << 10
-	// maxProofFile bounds a proof file. Kubernetes' has 200 KB.
-	maxProofFile = 64 << 20
 )
 
 // ProofFile is the name of the proof file that is looked for beside the go.mod or go.work of a checkout.
@@ -428,7 +426,7 @@ func readProof(name string) (*checksumdb.Proof, error) {
 		return nil, nil
 	}
 	shown := source.Plain(name, 200)
-	data, err := ecosystem.ReadFile(name, maxProofFile)
+	data, err := ecosystem.ReadFile(name, checksumdb.MaxProof)
 	if err != nil {
 		if at, ok := errors.AsType[*fs.PathError](err); ok {
 			err = at.Err
@@ -447,7 +445,7 @@ func (j *job) proofBeside() (*checksumdb.Proof, error) {
 		}
 	}
 	for _, name := range beside {
-		f, err := j.checkout.Read(name, maxProofFile)
+		f, err := j.checkout.Read(name, checksumdb.MaxProof)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
