@@ -441,6 +441,23 @@ func TestVerifyPrivate(t *testing.T) {
 	}
 }
 
+// Whoever owns the repository owns its neighbours, whatever its modules are called.
+func TestVerifyPrivateOwner(t *testing.T) {
+	t.Parallel()
+	s := newLogged(t)
+	s.file(".git/HEAD", "ref: refs/heads/main\n")
+	s.file(".git/objects/info/packs", "")
+	s.file(".git/config", "[remote \"origin\"]\n\turl = git@git.team.test:corp/app.git\n")
+	s.file("go.mod", "module vanity.test/app\n\ngo 1.26\n")
+	s.file("go.sum", lines(2)+"git.team.test/Corp/secret v1.0.0 "+sum("x")+"\n")
+	if v := s.verify().is(t, 0, 2, 0, 0, 1, 0); !slices.Equal(v.Private, []string{"git.team.test/Corp/secret"}) {
+		t.Errorf("%q", v.Private)
+	}
+	if r := s.world.Requests("official.test"); slices.ContainsFunc(r, func(r string) bool { return strings.Contains(r, "team") }) {
+		t.Errorf("asked for %q", r)
+	}
+}
+
 // With GOSUMDB=off in the user's own environment nobody is asked unless he says so. A key that nobody vouches for verifies
 // nothing.
 func TestVerifyOff(t *testing.T) {

@@ -396,7 +396,8 @@ func (j *job) read(all bool) error {
 		m := ecosystem.Machine{Lookup: j.Lookup, Environ: j.Environ, OS: j.OS, Official: j.config.Official[name].V,
 			Stamped: j.Stamped[name], Extra: j.config.Sources[name].V, SumDBKeys: j.config.SumDBKeys.V, RepoOnly: j.Scope == ScopeRepo,
 			ModuleHosts: j.config.ModuleHosts.V, ModulePrefixes: j.config.ModulePrefixes.V,
-			Scripts: j.config.Scripts.V, Scopes: values(j.config.Scopes), Public: j.config.ModulePublic.V}
+			Scripts: j.config.Scripts.V, Scopes: values(j.config.Scopes), Public: j.config.ModulePublic.V,
+			Owner: git.Repository{Dir: j.repository(), Fence: j.fence()}.Owner()}
 		e, err := news[name](m, j.checkout)
 		if err != nil {
 			return err
