@@ -162,8 +162,8 @@ func TestVerifyClean(t *testing.T) {
 		t.Errorf("%+v", warm)
 	}
 	e := s.run("verify", "DIR")
-	e.want(t, 0, []string{"2 lines of go.sum verified by sum.test (tree 700, consistent with the head remembered), 1 request (", "cache: " + v.Cache.Path + " (key "}, nil)
-	if got := s.world.Hosts(); !slices.Equal(got, []string{"official.test"}) || strings.Count(e.stdout, "\n") != 2 {
+	e.want(t, 0, []string{"2 lines of go.sum verified by sum.test (tree 700, consistent with the head remembered), 1 request (", "\n  head: " + strings.Split(warm.Head, "\n")[2] + "\n", "cache: " + v.Cache.Path + " (key "}, nil)
+	if got := s.world.Hosts(); !slices.Equal(got, []string{"official.test"}) || strings.Count(e.stdout, "\n") != 3 {
 		t.Errorf("contacted %q\n%s", got, e.stdout)
 	}
 	own := t.TempDir()
@@ -177,7 +177,8 @@ func TestVerifyClean(t *testing.T) {
 // One changed character is found wherever a line stands, and told in each format.
 func TestVerifyMismatch(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct{ file, rule string }{"go.sum": {"go.sum", "SUM001"}, "go.work.sum only": {"go.work.sum", "SUM006"}, "below": {"web/go.sum", "SUM001"}} {
+	for name, tt := range map[string]struct{ file, rule string }{"go.sum": {"go.sum", "SUM001"}, "go.work.sum only": {"go.work.sum", "SUM006"}, "below": {"web/go.sum", "SUM001"},
+		"go.work is not committed": {"web/go.work.sum", "SUM006"}} {
 		s := newLogged(t)
 		s.file("go.work", "go 1.26\nuse .\n")
 		poisoned := strings.Replace(lines(3, 4), "v1.0.0/go.mod h1:", "v1.0.0/go.mod h1:X", 1)
@@ -533,6 +534,7 @@ func TestVerifyProof(t *testing.T) {
 	if p := v.Problems; len(p) != 3 || p[0].Line != 3 || p[0].Status != "mismatch" || p[1].Line != 7 || p[1].Status != "unverified" || !strings.Contains(p[1].Reason, "offline") {
 		t.Errorf("%+v", v.Problems)
 	}
+	s.run("verify", "DIR", "--proof", file, "--offline").want(t, 4, []string{"Lines that are not verified\n  go.sum:7 m7.test/M@v1.0.0: nobody was asked (offline)\n  go.sum:8 m7.test/M@v1.0.0/go.mod: "}, nil)
 	// the gate finds it beside go.mod by itself
 	s.file("go.mod", "module example.test/app\n\ngo 1.26\n")
 	for _, args := range [][]string{{"--offline"}, {}} {
