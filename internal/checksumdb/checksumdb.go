@@ -127,7 +127,7 @@ func (r *Report) Count(s Status) int {
 type Source struct {
 	// Name is for people.
 	Name string
-	// Own is true for the log's own host, or its operator's, whose word it is what the log does not have.
+	// Own is true for the log's own host, or its operator's, whose word alone it is what the log does not have.
 	Own bool
 	// Fetch asks for "/latest", "/lookup/…" or "/tile/…". The error is that no answer came.
 	Fetch func(ctx context.Context, path string) (status int, body []byte, err error)

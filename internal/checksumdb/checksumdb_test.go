@@ -97,7 +97,9 @@ func TestVerify(t *testing.T) {
 		lines := sums(0, size/2, size-1)
 		lines = append(lines, Line{"a.test/none", "v1.0.0", hash("x")}, Line{"corp.test/secret", "v1.0.0", hash("x")})
 		s := &relay{log: l}
-		r := verify(t, lines, Options{Key: l.VerifierKey(), Sources: []Source{s.source("relay")}, Private: func(p string) bool { return strings.HasPrefix(p, "corp.test/") }})
+		own := s.source("own")
+		own.Own = true
+		r := verify(t, lines, Options{Key: l.VerifierKey(), Sources: []Source{own}, Private: func(p string) bool { return strings.HasPrefix(p, "corp.test/") }})
 		if diff := cmp.Diff(map[Status]int{Verified: 6, Absent: 1, Private: 1}, statuses(r)); diff != "" {
 			t.Errorf("%d: %s %v", size, diff, r.Results)
 		}
@@ -787,8 +789,7 @@ func TestSince(t *testing.T) {
 	}
 }
 
-// That the log does not have a version is believed only from one that relays it, and only where nobody is left who could
-// say otherwise.
+// That the log does not have a version is believed only from its own host.
 func TestAbsent(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, 3000)
@@ -808,15 +809,16 @@ func TestAbsent(t *testing.T) {
 		want    Status
 		reason  string
 	}{
-		"true":                   {[]Source{good}, sums(5000), Absent, "the log does not have this version"},
-		"a mirror without log":   {[]Source{none, good}, sums(5000), Absent, "the log does not have this version"},
+		"true":                   {[]Source{own(good)}, sums(5000), Absent, "the log does not have this version"},
+		"a mirror without log":   {[]Source{none, own(good)}, sums(5000), Absent, "the log does not have this version"},
+		"a mirror says it":       {[]Source{good}, sums(5000), Unverified, "good answered 404, and is not the log's own host"},
 		"nobody relays it":       {[]Source{none}, sums(10), Unverified, "none answered 404, and it is not known to relay the log"},
 		"denied, told by other":  {[]Source{evil, good}, sums(10), Verified, ""},
 		"no log, though its own": {[]Source{own(none)}, sums(10), Unverified, "none answered 404, and it is not known to relay the log"},
-		"denied, and no log":     {[]Source{evil, own(none), refused}, sums(10), Unverified, "evil answered 404, and another source could not be asked: none answered 404"},
+		"denied, and no log":     {[]Source{evil, own(none), refused}, sums(10), Unverified, "evil answered 404, and nobody who knows better could be asked: none answered 404; connection refused"},
 		"a mirror is not asked":  {[]Source{evil, own(good), refused}, sums(5000), Absent, "the log does not have this version"},
-		"only a mirror":          {[]Source{evil, refused, own(refused)}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
-		"denied, nobody else":    {[]Source{evil, refused}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
+		"only a mirror":          {[]Source{evil, refused, own(refused)}, sums(10), Unverified, "evil answered 404, and nobody who knows better could be asked: connection refused; connection refused"},
+		"denied, nobody else":    {[]Source{evil}, sums(10), Unverified, "evil answered 404, and is not the log's own host"},
 	} {
 		r := verify(t, test.lines, Options{Key: l.VerifierKey(), Sources: test.sources})
 		if r.Count(test.want) != 2 || r.Results[0].Reason != test.reason || len(r.Lies) > 0 {

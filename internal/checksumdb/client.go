@@ -40,8 +40,6 @@ type client struct {
 	preferred       atomic.Int32
 	requests, bytes atomic.Int64
 	asked           []standing // of Sources
-	// own is true where one of them is the log's own host.
-	own bool
 	// attested is what the proof file has.
 	attested attested
 
@@ -83,7 +81,6 @@ func newClient(v note.Verifier, o Options) *client {
 	o.Parallel, o.Heads = cmp.Or(o.Parallel, 32), max(o.Heads, 1)
 	c := &client{Options: o, verifier: v, nodes: nodes{}, kept: map[int64]bool{}, records: map[module.Version]record{}}
 	c.report.Name, c.asked = v.Name(), make([]standing, len(o.Sources))
-	c.own = slices.ContainsFunc(o.Sources, func(s Source) bool { return s.Own })
 	return c
 }
 
@@ -131,17 +128,17 @@ func denied(err error) *statusError {
 	return nil
 }
 
-// ask gets a path from a source, else from the next ones; an empty name is that which answered last. accept says what is wrong with an answer.
-// All sources are asked before there is an error. It is that there is no such thing (see absent) where the log's own host
-// says so, or one that relays the log and nobody is left to ask who would know better: that something is not in the log
-// nobody can prove, and who serves a forged module would rather deny its record than show it.
+// ask gets a path from a source, else from the next ones; an empty name is that which answered last. accept says what is
+// wrong with an answer. All sources are asked before there is an error. That there is no such thing (see absent) only the
+// log's own host is believed: nobody can prove it, and who serves a forged module would rather deny its record than show it.
 func (c *client) ask(ctx context.Context, of, path string, accept func(body []byte, source string) error) error {
 	first, named := int(c.preferred.Load()), false
 	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.Name == of }); of != "" && i >= 0 {
 		first, named = i, true
 	}
-	var missing, last error
-	var faults, doubts []string
+	var missing *statusError
+	var last error
+	var faults, others []string
 	for i := range c.Sources {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -155,26 +152,23 @@ func (c *client) ask(ctx context.Context, of, path string, accept func(body []by
 			return nil
 		}
 		last, faults = err, append(faults, err.Error())
-		switch own := c.Sources[n].Own; {
-		case denied(err) == nil:
-			if own || !c.own {
-				doubts = append(doubts, err.Error())
-			}
-		case own && c.knows(ctx, n):
+		d := denied(err)
+		if d != nil && c.Sources[n].Own && c.knows(ctx, n) {
 			return err
-		case own:
-			doubts = append(doubts, err.Error())
-		case c.asked[n].relays.Load():
-			missing = err
+		}
+		if d != nil && missing == nil && c.asked[n].relays.Load() {
+			missing = d
+		} else {
+			others = append(others, err.Error())
 		}
 	}
-	switch s := denied(cmp.Or(missing, last)); {
+	switch s := denied(last); {
 	case len(faults) == 0:
 		return errOffline
-	case missing != nil && len(doubts) > 0:
-		return &statusError{s.source, s.status, errors.New("another source could not be asked: " + strings.Join(doubts, "; "))}
+	case missing != nil && len(others) > 0:
+		return &statusError{missing.source, missing.status, errors.New("nobody who knows better could be asked: " + strings.Join(others, "; "))}
 	case missing != nil:
-		return missing
+		return &statusError{missing.source, missing.status, errors.New("is not the log's own host")}
 	case len(faults) > 1:
 		return errors.New(strings.Join(faults, "; "))
 	case s != nil:
@@ -321,11 +315,14 @@ func (c *client) take(v *version, body []byte, source string) (head, error) {
 		return head{}, fmt.Errorf("%s answered with a record of something else", source)
 	}
 	var with head
+	if id < 0 {
+		return head{}, fmt.Errorf("%s answered with something that is no record", source)
+	}
 	if id >= c.report.Tree.N {
 		if with, err = c.open(rest, source); err != nil {
 			return head{}, err
 		}
-		if id < 0 || id >= with.N {
+		if id >= with.N {
 			return head{}, fmt.Errorf("%s answered with a record that no signed head has", source)
 		}
 	}

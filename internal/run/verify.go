@@ -269,7 +269,7 @@ func (j *job) compareLog(ctx context.Context, engine *decide.Engine, e *ecosyste
 				continue
 			}
 			defer client.Close()
-			o.Sources = append(o.Sources, checksumdb.Source{Name: p.ID, Own: p.Role == source.ChecksumDB || p.ID == source.Official && e.Log.Public, Fetch: fetchFrom(client, p)})
+			o.Sources = append(o.Sources, checksumdb.Source{Name: p.ID, Own: operated(p, e.Log), Fetch: fetchFrom(client, p)})
 		}
 	}
 	within, cancel := context.WithTimeout(ctx, q.budget)
@@ -290,6 +290,15 @@ func (j *job) compareLog(ctx context.Context, engine *decide.Engine, e *ecosyste
 	}
 	j.notes = append(j.notes, r.Notes...)
 	return c, nil
+}
+
+// operated tells whether a place is the log's own, or its operator's. An address in GOSUMDB is that of a log of the user's
+// own, but of everybody's only a relay.
+func operated(p source.Source, l *ecosystem.Log) bool {
+	if !l.Public {
+		return p.Role == source.ChecksumDB
+	}
+	return p.Public && (p.Role == source.ChecksumDB || p.ID == source.Official)
 }
 
 // fetchFrom asks one place of the log.

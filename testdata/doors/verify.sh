@@ -156,6 +156,7 @@ trouble() { # MODE NAME EXPRESSION ARGUMENT...
   play
 }
 trouble page "HTML with 200 everywhere" 'r.requests === 1'
+trouble denied "a relay that denies the record" 'r.problems[0].reason.includes("answered 404")'
 trouble halfway "a log that stops half-way" true
 trouble silent "a log that keeps silent" 'r.duration_ms < 8000'
 forget
