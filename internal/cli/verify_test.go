@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -172,6 +173,29 @@ func TestVerifyClean(t *testing.T) {
 	}
 	s.file("go.sum", "")
 	s.run("verify", "DIR").want(t, 0, []string{"no line of go.sum to verify"}, nil)
+}
+
+// A person is told what was not compared, and that nothing was remembered, though all lines are verified.
+func TestVerifyNoted(t *testing.T) {
+	t.Parallel()
+	s := newLogged(t)
+	s.file("testdata/old/go.sum", lines(3))
+	s.file("testdata/old/go.mod", "module old.test\n")
+	s.run("verify", "DIR").want(t, 0, []string{"2 lines of go.sum verified", "Notes\n", "to have it compared): testdata/old/go.sum\n"}, nil)
+	if err := os.RemoveAll(filepath.Join(s.dir, "testdata")); err != nil {
+		t.Fatal(err)
+	}
+	if e := s.run("verify", "DIR"); e.code != 0 || strings.Contains(e.stdout, "Notes") {
+		t.Errorf("%+v", e)
+	}
+	cache := s.verify().Cache.Path
+	if err := errors.Join(os.Remove(cache), os.Symlink("/dev/null", cache)); err != nil {
+		t.Fatal(err)
+	}
+	s.run("verify", "DIR").want(t, 0, []string{"2 lines of go.sum verified", "Notes\n", "is not a regular file"}, nil)
+	if e := s.run("check", "DIR"); e.code != 0 || strings.Contains(e.stdout, "Notes") {
+		t.Errorf("%+v", e)
+	}
 }
 
 // One changed character is found wherever a line stands, and told in each format.

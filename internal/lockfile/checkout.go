@@ -242,6 +242,9 @@ func (c *Checkout) aside() (out []string) {
 	return out
 }
 
+// Passed are the files that are not judged, sorted: they lie in hidden, vendored or test data directories.
+func (c *Checkout) Passed() []string { return slices.Clone(c.passed) }
+
 // Add takes in a file that the walk has passed over, because a file that it has found leads a tool there.
 func (c *Checkout) Add(name string) error {
 	if slices.Contains(c.files, name) {

@@ -45,6 +45,8 @@ type Log struct {
 	Held int
 	// CachePath is the file of what is remembered, CacheKey a key for it that changes with the log; empty where nothing is.
 	CachePath, CacheKey string
+	// Noted is true where a note is about what was compared, or how: a person has to see it, though all is well.
+	Noted bool
 	// Proof is the proof file that was asked for; nil where none was, or nothing is proven.
 	Proof []byte
 }

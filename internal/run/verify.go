@@ -81,6 +81,8 @@ type compared struct {
 	held      int
 	differing []ecosystem.Cached
 	vendored  []ecosystem.LogLine
+	// noted is report.Log's.
+	noted bool
 }
 
 // Verify compares all lines of go.sum with the transparency log. The outcome is whole even where an error is returned.
@@ -113,6 +115,7 @@ func (j *job) verify(ctx context.Context, v Verification, start time.Time) (repo
 		Sources: []decide.Source{}, Settings: []decide.Setting{}, Entries: []decide.Group{}, Flagged: []decide.Flagged{}, Workflows: []decide.Action{}}
 	e := j.summed()
 	if e != nil {
+		passed := j.passedSums()
 		lines := j.added(e.Log.Lines)
 		proof, err := readProof(v.Proof)
 		if err != nil {
@@ -131,6 +134,7 @@ func (j *job) verify(ctx context.Context, v Verification, start time.Time) (repo
 		if j.log, err = j.compareLog(ctx, engine, e, q); err != nil {
 			return o, err
 		}
+		j.log.noted = passed || len(j.log.Notes) > 0
 		if v.ModCache {
 			if err := j.compareCache(ctx, e.Log); err != nil {
 				return o, err
@@ -152,6 +156,23 @@ func (j *job) verify(ctx context.Context, v Verification, start time.Time) (repo
 	d.Duration = time.Since(start)
 	o.Decision, o.Excerpts = &d, j.excerpts(&d)
 	return o, j.log.end(d, v)
+}
+
+// passedSums notes the files whose lines are not compared, and tells whether there are any.
+func (j *job) passedSums() bool {
+	passed := slices.DeleteFunc(j.checkout.Passed(), func(name string) bool {
+		return !strings.HasSuffix(name, "/go.sum") && !strings.HasSuffix(name, "/go.work.sum")
+	})
+	n := len(passed)
+	if n == 0 {
+		return false
+	}
+	named := strings.Join(passed[:min(n, 5)], ", ")
+	if n > 5 {
+		named += fmt.Sprintf(" and %d more", n-5)
+	}
+	j.notes = append(j.notes, "not compared, since in hidden, vendored or test data directories (name such a directory to have it compared): "+source.Plain(named, 500))
+	return true
 }
 
 // ofLog tells the rules of this command from the others.
@@ -594,7 +615,7 @@ func (c *compared) told() *report.Log {
 		return nil
 	}
 	l := &report.Log{Name: c.Name, Tree: c.Tree.N, Head: string(c.Signed), Consistent: c.Consistent, Source: c.Source, Since: c.Since, Lag: c.Lag,
-		Requests: c.Requests, Bytes: c.Bytes, Fork: c.Fork, Held: c.held, Lines: counts(c.results)}
+		Requests: c.Requests, Bytes: c.Bytes, Fork: c.Fork, Held: c.held, Noted: c.noted, Lines: counts(c.results)}
 	private := map[string]bool{}
 	for _, line := range c.lines {
 		switch r := c.results[line.Line]; r.Status {
