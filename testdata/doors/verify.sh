@@ -151,7 +151,7 @@ trouble() { # MODE NAME EXPRESSION ARGUMENT...
   local mode=$1 name=$2 expression=$3
   shift 3
   forget
-  play "$mode"
+  play "$mode" $one
   plant "$name" 3 "$work/honest" "$nothing && r.lies.length === 0 && r.problems.every(p => p.status === 'unverified' && p.reason !== '') && $expression" "$@"
   play
 }
