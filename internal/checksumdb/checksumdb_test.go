@@ -343,6 +343,44 @@ func TestForgedHeads(t *testing.T) {
 	}
 }
 
+// Hashes that are missing, where all records are there, are asked for once.
+func TestStoreWithoutHashes(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 3000)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}}
+	lines := sums(3, 700, 2999)
+	verify(t, lines, o)
+	whole, err := os.ReadFile(store.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bare []byte
+	blocks(whole, func(kind byte, content []byte) {
+		if r := (reader{data: content}); kind == recordBlock {
+			r.number()
+			r.text()
+			r.text()
+			content = content[:len(content)-len(r.data)]
+		}
+		if kind != nodesBlock {
+			bare = appendBlock(bare, kind, content)
+		}
+	})
+	if err := os.WriteFile(store.Path(), bare, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := verify(t, lines, o); r.Count(Verified) != 6 || r.Requests == 1 {
+		t.Errorf("%d requests, %v", r.Requests, statuses(r))
+	}
+	if r := verify(t, lines, o); r.Count(Verified) != 6 || r.Requests != 1 {
+		t.Errorf("again: %d requests, %v", r.Requests, statuses(r))
+	}
+}
+
 // A store past its limit is made anew from what the run needs.
 func TestStoreLimit(t *testing.T) {
 	t.Parallel()

@@ -30,8 +30,10 @@ type client struct {
 	remembered head
 	// current is the head that is used.
 	current head
-	// kept are the nodes that the store has.
-	kept map[int64]bool
+	// called are the nodes that the head remembered calls for, to prove what the store has of these versions. kept are those
+	// that the store has; evicted is true where some of them turned out to be false, or were not there.
+	called, kept map[int64]bool
+	evicted      bool
 	// ruined is true where so much of it is damaged that it is made anew.
 	ruined bool
 	// headFault is why there is none.

@@ -273,6 +273,7 @@ func (c *client) continues(ctx context.Context, older, newer head, source string
 					kept[x] = h
 					delete(c.kept, x)
 				}
+				c.evicted = true
 			}
 			return continued, nil
 		case err == nil && e == nil && leads(root):

@@ -209,6 +209,7 @@ func (c *client) load(versions []*version) {
 			_, _ = tlog.TreeHash(a, need)
 		}
 	}
+	c.called = need.missing
 	for _, data := range hashes {
 		for r := (reader{data: data}); len(r.data) > 0; {
 			x, at := r.number(), r.data
@@ -343,7 +344,7 @@ func (c *client) remember(versions []*version) {
 	}
 	write(nodesBlock, nil, all.missing)
 	for _, v := range versions {
-		if !v.proven {
+		if !v.proven || !v.fresh && c.current.N == c.remembered.N && !c.evicted { // the store has all of it
 			continue
 		}
 		path := wanted{nodes{}, map[int64]bool{}}

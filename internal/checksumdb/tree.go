@@ -52,9 +52,17 @@ func (w wanted) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 // need is what is missing to prove the records of a tree, and to compare it with others.
 func (c *client) need(tree tlog.Tree, versions []*version) map[int64]bool {
 	w := wanted{c.nodes, map[int64]bool{}}
-	_, _ = tlog.TreeHash(tree.N, w)
+	known := tree.N == c.remembered.N // what the store has was read for this tree
+	if known {
+		_, _ = w.ReadHashes(slices.Collect(maps.Keys(c.called)))
+		c.evicted = c.evicted || len(w.missing) > 0
+	} else {
+		_, _ = tlog.TreeHash(tree.N, w)
+	}
 	for _, v := range versions {
-		_, _ = tlog.ProveRecord(tree.N, v.id, w)
+		if v.fresh || !known {
+			_, _ = tlog.ProveRecord(tree.N, v.id, w)
+		}
 	}
 	return w.missing
 }
@@ -210,6 +218,7 @@ func (c *client) again(ctx context.Context, tree tlog.Tree, failed []*version) (
 		delete(c.nodes, x)
 		delete(c.kept, x)
 	}
+	c.evicted = true
 	var stale []*version
 	for _, v := range failed {
 		if v.fresh {
