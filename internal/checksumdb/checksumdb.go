@@ -168,6 +168,9 @@ type version struct {
 	fresh bool
 	// proven is true when the record is in the tree.
 	proven bool
+	// path is what path has found for a tree of this size.
+	path []int64
+	size int64
 }
 
 // Verify compares lines with the log. The error is only that the key is none; whatever else goes wrong is in the report.

@@ -328,6 +328,6 @@ func (c *client) take(v *version, body []byte, source string) (head, error) {
 			return head{}, fmt.Errorf("%s answered with a record that no signed head has", source)
 		}
 	}
-	v.id, v.text, v.source, v.fresh = id, text, source, true
+	v.id, v.text, v.source, v.fresh, v.size = id, text, source, true, 0
 	return with, nil
 }

@@ -26,7 +26,7 @@ const recordsLine = "records "
 const (
 	// MaxProof bounds a proof file, in bytes. A version takes 1 KB.
 	MaxProof = 32 << 20
-	// maxProven bounds its records. Kubernetes has 261, and the largest repositories some 5,000.
+	// maxProven bounds its records. Kubernetes has 321, and the largest repositories some 5,000.
 	maxProven = 100_000
 )
 

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -321,8 +322,8 @@ func (c *client) remember(versions []*version) {
 		out = appendBlock(out, headBlock, appendHead(c.current))
 	}
 	known := c.kept
-	write := func(kind byte, content []byte, indexes map[int64]bool) {
-		fresh := make([]int64, 0, len(indexes))
+	write := func(kind byte, content []byte, indexes iter.Seq[int64]) {
+		var fresh []int64
 		for x := range indexes {
 			if _, ok := c.nodes[x]; ok && !known[x] {
 				known[x] = true
@@ -342,17 +343,16 @@ func (c *client) remember(versions []*version) {
 		_, _ = tlog.ProveTree(c.current.N, a, all)
 		_, _ = tlog.TreeHash(a, all)
 	}
-	write(nodesBlock, nil, all.missing)
+	write(nodesBlock, nil, maps.Keys(all.missing))
 	for _, v := range versions {
 		if !v.proven || !v.fresh && c.current.N == c.remembered.N && !c.evicted { // the store has all of it
 			continue
 		}
-		path := wanted{nodes{}, map[int64]bool{}}
-		_, _ = tlog.ProveRecord(c.current.N, v.id, path)
+		path := slices.Values(v.pathIn(c.current.N))
 		if v.fresh {
-			write(recordBlock, appendRecord(nil, v.Version, v.id, v.text), path.missing)
+			write(recordBlock, appendRecord(nil, v.Version, v.id, v.text), path)
 		} else {
-			write(nodesBlock, nil, path.missing)
+			write(nodesBlock, nil, path)
 		}
 	}
 	if len(out) == 0 {
@@ -379,12 +379,14 @@ func (c *client) whole(versions []*version, heads map[int64]bool) []byte {
 		if !v.proven {
 			continue
 		}
-		path := wanted{known, map[int64]bool{}}
-		_, _ = tlog.ProveRecord(c.current.N, v.id, path)
-		fresh := slices.Sorted(maps.Keys(path.missing))
-		for _, x := range fresh {
-			known[x] = c.nodes[x]
+		var fresh []int64
+		for _, x := range v.pathIn(c.current.N) {
+			if _, ok := known[x]; !ok {
+				known[x] = c.nodes[x]
+				fresh = append(fresh, x)
+			}
 		}
+		slices.Sort(fresh)
 		out = appendBlock(out, recordBlock, appendNodes(appendRecord(nil, v.Version, v.id, v.text), fresh, c.nodes))
 	}
 	return out

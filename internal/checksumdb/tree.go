@@ -49,6 +49,19 @@ func (w wanted) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return make([]tlog.Hash, len(indexes)), nil
 }
 
+// pathIn are the indexes of the hashes that prove the record of a version in a tree of n records. It is found once: to find it
+// takes nearly as long as to prove it.
+func (v *version) pathIn(n int64) []int64 {
+	if v.size != n {
+		v.path, v.size = nil, n
+		_, _ = tlog.ProveRecord(n, v.id, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+			v.path = append(v.path, indexes...)
+			return make([]tlog.Hash, len(indexes)), nil
+		}))
+	}
+	return v.path
+}
+
 // need is what is missing to prove the records of a tree, and to compare it with others.
 func (c *client) need(tree tlog.Tree, versions []*version) map[int64]bool {
 	w := wanted{c.nodes, map[int64]bool{}}
@@ -61,7 +74,7 @@ func (c *client) need(tree tlog.Tree, versions []*version) map[int64]bool {
 	}
 	for _, v := range versions {
 		if v.fresh || !known {
-			_, _ = tlog.ProveRecord(tree.N, v.id, w)
+			_, _ = w.ReadHashes(v.pathIn(tree.N))
 		}
 	}
 	return w.missing
@@ -210,9 +223,9 @@ func (c *client) check(tree tlog.Tree, versions []*version) (failed []*version) 
 func (c *client) again(ctx context.Context, tree tlog.Tree, failed []*version) (retry []*version, missing map[int64]bool) {
 	missing = map[int64]bool{}
 	for _, v := range failed {
-		w := wanted{nodes{}, map[int64]bool{}}
-		_, _ = tlog.ProveRecord(tree.N, v.id, w)
-		maps.Copy(missing, w.missing)
+		for _, x := range v.pathIn(tree.N) {
+			missing[x] = true
+		}
 	}
 	for x := range missing {
 		delete(c.nodes, x)

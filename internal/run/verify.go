@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,8 @@ const (
 	questionBudget = 5 * time.Second
 	// maxLogAnswer bounds each answer. A tile has 8 KB, a record about 1 KB.
 	maxLogAnswer = 64 << 10
+	// usualAnswer is room for a tile, and for the read that finds its end.
+	usualAnswer = 9 << 10
 )
 
 // ProofFile is the name of the proof file that is looked for beside the go.mod or go.work of a checkout.
@@ -331,7 +334,11 @@ func fetchFrom(client *detect.Client, p source.Source) func(context.Context, str
 			if status = r.Status; status != http.StatusOK {
 				return nil
 			}
-			body, err = io.ReadAll(from)
+			b := bytes.NewBuffer(make([]byte, 0, usualAnswer))
+			_, err = b.ReadFrom(from)
+			if body = b.Bytes(); len(body) < usualAnswer/2 { // records are kept
+				body = bytes.Clone(body)
+			}
 			return err
 		})
 		if err != nil {
