@@ -127,7 +127,7 @@ func (r *Report) Count(s Status) int {
 type Source struct {
 	// Name is for people.
 	Name string
-	// Own is true for the log's own host, or its operator's, whose word it is what the log does not have.
+	// Own is true for the log's own host, or its operator's, whose word alone it is what the log does not have.
 	Own bool
 	// Fetch asks for "/latest", "/lookup/…" or "/tile/…". The error is that no answer came.
 	Fetch func(ctx context.Context, path string) (status int, body []byte, err error)
@@ -168,6 +168,9 @@ type version struct {
 	fresh bool
 	// proven is true when the record is in the tree.
 	proven bool
+	// path is what path has found for a tree of this size.
+	path []int64
+	size int64
 }
 
 // Verify compares lines with the log. The error is only that the key is none; whatever else goes wrong is in the report.
@@ -178,8 +181,9 @@ func Verify(ctx context.Context, lines []Line, o Options) (*Report, error) {
 		return nil, fmt.Errorf("the key of the checksum database is none: %w", err)
 	}
 	c := newClient(verifier, o)
-	c.load()
-	versions := c.attest(c.sort(lines))
+	versions := c.sort(lines)
+	c.load(versions)
+	versions = c.attest(versions)
 	if len(versions) > 0 || len(o.Sources) > 0 {
 		c.heads(ctx)
 	} else if c.attested.N > 0 { // all was proven by it, and nobody is asked for a newer one

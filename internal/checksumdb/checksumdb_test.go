@@ -97,7 +97,9 @@ func TestVerify(t *testing.T) {
 		lines := sums(0, size/2, size-1)
 		lines = append(lines, Line{"a.test/none", "v1.0.0", hash("x")}, Line{"corp.test/secret", "v1.0.0", hash("x")})
 		s := &relay{log: l}
-		r := verify(t, lines, Options{Key: l.VerifierKey(), Sources: []Source{s.source("relay")}, Private: func(p string) bool { return strings.HasPrefix(p, "corp.test/") }})
+		own := s.source("own")
+		own.Own = true
+		r := verify(t, lines, Options{Key: l.VerifierKey(), Sources: []Source{own}, Private: func(p string) bool { return strings.HasPrefix(p, "corp.test/") }})
 		if diff := cmp.Diff(map[Status]int{Verified: 6, Absent: 1, Private: 1}, statuses(r)); diff != "" {
 			t.Errorf("%d: %s %v", size, diff, r.Results)
 		}
@@ -168,6 +170,31 @@ func TestStore(t *testing.T) {
 	}
 	if r := verify(t, sums(5), o); r.Count(Unverified) != 2 || r.Results[0].Reason != "nobody was asked" {
 		t.Errorf("offline, new: %+v", r)
+	}
+}
+
+// What a store has of other checkouts is not taken into memory, and what this one needs is not written twice.
+func TestSharedStore(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 3000)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}}
+	many := make([]int, 600)
+	for i := range many {
+		many[i] = i * 5
+	}
+	verify(t, sums(7, 2222), o)
+	verify(t, sums(many...), o)
+	was := size(t, store)
+	r := verify(t, sums(7, 2222), o)
+	if r.Count(Verified) != 4 || r.Requests != 1 || size(t, store) != was {
+		t.Errorf("%d requests, %d bytes more", r.Requests, size(t, store)-was)
+	}
+	if n := len(r.nodes); n > 60 {
+		t.Errorf("%d hashes were taken", n)
 	}
 }
 
@@ -272,6 +299,88 @@ func TestForgedStore(t *testing.T) {
 	}
 }
 
+// Of the heads in a store the newest one that the log has signed counts, and what others say costs no more than to read them.
+func TestForgedHeads(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 1000)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}}
+	verify(t, sums(3), o)
+	whole, err := os.ReadFile(store.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(signed []byte) []byte {
+		return appendBlock(nil, headBlock, appendHead(head{signed: signed, since: time.Unix(1, 0)}))
+	}
+	false1 := bytes.Replace(l.Head(), []byte("\n1000\n"), []byte("\n2000\n"), 1)
+	for name, test := range map[string]struct {
+		more []byte
+		n    int64
+	}{
+		"none":                              {nil, 1000},
+		"a false one, an older, none":       {slices.Concat(of(false1), of(l.At(900).Head()), of(nil), of([]byte("go.sum database tree\n"))), 1000},
+		"twice":                             {of(l.Head()), 1000},
+		"more false ones than one looks at": {bytes.Repeat(of(false1), maxFalse), 0},
+	} {
+		if err := os.WriteFile(store.Path(), append(slices.Clone(whole), test.more...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		with := o
+		with.Sources = nil
+		if r := verify(t, sums(3), with); r.Tree.N != test.n || (r.Count(Verified) == 2) != (test.n > 0) || test.n > 0 && r.Since.Equal(time.Unix(1, 0)) {
+			t.Errorf("%s, offline: %+v", name, r)
+		}
+		if r := verify(t, sums(3), o); r.Count(Verified) != 2 || len(r.Lies) > 0 {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if r := verify(t, sums(3), with); r.Count(Verified) != 2 {
+			t.Errorf("%s did not heal: %+v", name, r)
+		}
+	}
+}
+
+// Hashes that are missing, where all records are there, are asked for once.
+func TestStoreWithoutHashes(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 3000)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}}
+	lines := sums(3, 700, 2999)
+	verify(t, lines, o)
+	whole, err := os.ReadFile(store.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bare []byte
+	blocks(whole, func(kind byte, content []byte) {
+		if r := (reader{data: content}); kind == recordBlock {
+			r.number()
+			r.text()
+			r.text()
+			content = content[:len(content)-len(r.data)]
+		}
+		if kind != nodesBlock {
+			bare = appendBlock(bare, kind, content)
+		}
+	})
+	if err := os.WriteFile(store.Path(), bare, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := verify(t, lines, o); r.Count(Verified) != 6 || r.Requests == 1 {
+		t.Errorf("%d requests, %v", r.Requests, statuses(r))
+	}
+	if r := verify(t, lines, o); r.Count(Verified) != 6 || r.Requests != 1 {
+		t.Errorf("again: %d requests, %v", r.Requests, statuses(r))
+	}
+}
+
 // A store past its limit is made anew from what the run needs.
 func TestStoreLimit(t *testing.T) {
 	t.Parallel()
@@ -288,6 +397,9 @@ func TestStoreLimit(t *testing.T) {
 		}
 		if n := size(t, store); n > 20_000 {
 			t.Fatalf("%d: %d bytes", i, n)
+		}
+		if r := verify(t, sums(i*50, i*50+1), o); r.Requests != 1 {
+			t.Fatalf("%d, again: %d requests", i, r.Requests)
 		}
 	}
 }
@@ -434,6 +546,38 @@ func TestHeads(t *testing.T) {
 	if r := verify(t, sums(3), o); r.Fork == nil || r.Count(Verified) > 0 {
 		t.Errorf("%+v", r)
 	}
+	// the tiles of both have the same names and sizes: each log is asked for its own
+	twin := forked.At(601)
+	grow(twin, 1010)
+	for _, sources := range [][]Source{{a, (&relay{log: twin}).source("b")}, {(&relay{log: twin}).source("b"), a}} {
+		o.Sources = sources
+		r := verify(t, sums(3), o)
+		if r.Fork == nil || len(r.Lies) > 0 {
+			t.Fatalf("%+v", r)
+		}
+		checkFork(t, honest.VerifierKey(), r.Fork)
+	}
+	// one that shows a head and nothing of its tree does not count as compared, and the next one is asked
+	shy := func(l *upstreamtest.SumLog) Source {
+		return (&relay{log: l, twist: func(path string, status int, body []byte) (int, []byte, error) {
+			if strings.HasPrefix(path, "/tile/") {
+				return 503, nil, nil
+			}
+			return status, body, nil
+		}}).source("shy")
+	}
+	store, err := NewStore(t.TempDir(), honest.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify(t, sums(3), Options{Key: honest.VerifierKey(), Store: store, Sources: []Source{a}})
+	o.Store = store
+	for n, sources := range map[int][]Source{1: {a, shy(forked)}, 2: {shy(forked), a, (&relay{log: honest.At(990)}).source("c")}} {
+		o.Sources = sources
+		if r := verify(t, sums(3), o); r.Heads != n || r.Count(Verified) != 2 || r.Fork != nil || len(r.Notes) != 3-n {
+			t.Errorf("%d heads compared of %d: %v %v", r.Heads, len(sources), statuses(r), r.Notes)
+		}
+	}
 }
 
 // Each of these is told from trouble, and nothing is verified by it.
@@ -567,7 +711,9 @@ func TestParseProofErrors(t *testing.T) {
 		proofTitle + "\n":                    "p:1: has no line that says how many records follow",
 		proofTitle + "\na\nb\nrecords x\n":   "p:4: does not say how many",
 		proofTitle + "\na\nrecords 1\n":      "p:3: ends after 0 records",
-		proofTitle + "\na\nrecords 1\na b\n": "p:4: has 2 fields",
+		proofTitle + "\na\nrecords 100001\n": "p:3: has more than 100000 records",
+		proofTitle + "\na\nrecords 0\na b 1 d e \n":           "p:4: has more than the 0 records",
+		proofTitle + "\na\nrecords 1\na b\n":                  "p:4: has 2 fields",
 		proofTitle + "\na\nrecords 1\na b c d e f\n":          "p:4: has no number",
 		proofTitle + "\na\nrecords 1\na b 1 d e f\n":          "p:4: has hashes that are not base64",
 		proofTitle + "\na\nrecords 1\na b 1 =! e \n":          "p:4: has a record that is not base64",
@@ -675,10 +821,13 @@ func TestSince(t *testing.T) {
 	if r := verify(t, sums(4), o); !r.Since.Equal(day) {
 		t.Errorf("%v", r.Since)
 	}
+	day = first // a head from the future is one from now
+	if r := verify(t, sums(4), o); !r.Since.Equal(first) {
+		t.Errorf("%v", r.Since)
+	}
 }
 
-// That the log does not have a version is believed only from one that relays it, and only where nobody is left who could
-// say otherwise.
+// That the log does not have a version is believed only from its own host.
 func TestAbsent(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, 3000)
@@ -698,15 +847,16 @@ func TestAbsent(t *testing.T) {
 		want    Status
 		reason  string
 	}{
-		"true":                   {[]Source{good}, sums(5000), Absent, "the log does not have this version"},
-		"a mirror without log":   {[]Source{none, good}, sums(5000), Absent, "the log does not have this version"},
+		"true":                   {[]Source{own(good)}, sums(5000), Absent, "the log does not have this version"},
+		"a mirror without log":   {[]Source{none, own(good)}, sums(5000), Absent, "the log does not have this version"},
+		"a mirror says it":       {[]Source{good}, sums(5000), Unverified, "good answered 404, and is not the log's own host"},
 		"nobody relays it":       {[]Source{none}, sums(10), Unverified, "none answered 404, and it is not known to relay the log"},
 		"denied, told by other":  {[]Source{evil, good}, sums(10), Verified, ""},
 		"no log, though its own": {[]Source{own(none)}, sums(10), Unverified, "none answered 404, and it is not known to relay the log"},
-		"denied, and no log":     {[]Source{evil, own(none), refused}, sums(10), Unverified, "evil answered 404, and another source could not be asked: none answered 404"},
+		"denied, and no log":     {[]Source{evil, own(none), refused}, sums(10), Unverified, "evil answered 404, and nobody who knows better could be asked: none answered 404; connection refused"},
 		"a mirror is not asked":  {[]Source{evil, own(good), refused}, sums(5000), Absent, "the log does not have this version"},
-		"only a mirror":          {[]Source{evil, refused, own(refused)}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
-		"denied, nobody else":    {[]Source{evil, refused}, sums(10), Unverified, "evil answered 404, and another source could not be asked: connection refused"},
+		"only a mirror":          {[]Source{evil, refused, own(refused)}, sums(10), Unverified, "evil answered 404, and nobody who knows better could be asked: connection refused; connection refused"},
+		"denied, nobody else":    {[]Source{evil}, sums(10), Unverified, "evil answered 404, and is not the log's own host"},
 	} {
 		r := verify(t, test.lines, Options{Key: l.VerifierKey(), Sources: test.sources})
 		if r.Count(test.want) != 2 || r.Results[0].Reason != test.reason || len(r.Lies) > 0 {
@@ -793,5 +943,31 @@ func TestLinkedStore(t *testing.T) {
 	r := verify(t, sums(3), Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}})
 	if data, _ := os.ReadFile(target); string(data) != "mine" || r.Count(Verified) != 2 || len(r.Notes) != 2 {
 		t.Errorf("%q %v", data, r.Notes)
+	}
+}
+
+// A store of nothing but beginnings of blocks costs no more than its size allows, and is made anew.
+func TestStoreOfBeginnings(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 300)
+	store, err := NewStore(t.TempDir(), l.VerifierKey(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Key: l.VerifierKey(), Store: store, Sources: []Source{(&relay{log: l}).source("relay")}}
+	verify(t, sums(3), o)
+	whole, err := os.ReadFile(store.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := append(slices.Clone(mark), nodesBlock, 0, 0, 0x10, 0) // a block of 1 MB
+	if err := os.WriteFile(store.Path(), append(bytes.Repeat(one, 2<<20/len(one)), whole...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := verify(t, sums(3), o); r.Count(Verified) != 2 || r.Requests == 1 || r.Consistent != nil || len(r.Notes) > 0 {
+		t.Errorf("what stands behind them was read: %+v", r)
+	}
+	if r := verify(t, sums(3), o); r.Count(Verified) != 2 || r.Requests != 1 || size(t, store) > int64(len(whole)) {
+		t.Errorf("%d bytes, %d requests", size(t, store), r.Requests)
 	}
 }

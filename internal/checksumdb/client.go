@@ -30,16 +30,18 @@ type client struct {
 	remembered head
 	// current is the head that is used.
 	current head
-	// kept are the nodes that the store has.
-	kept map[int64]bool
+	// called are the nodes that the head remembered calls for, to prove what the store has of these versions. kept are those
+	// that the store has; evicted is true where some of them turned out to be false, or were not there.
+	called, kept map[int64]bool
+	evicted      bool
+	// ruined is true where so much of it is damaged that it is made anew.
+	ruined bool
 	// headFault is why there is none.
 	headFault error
 	// preferred is the index of the source that is asked first.
 	preferred       atomic.Int32
 	requests, bytes atomic.Int64
 	asked           []standing // of Sources
-	// own is true where one of them is the log's own host.
-	own bool
 	// attested is what the proof file has.
 	attested attested
 
@@ -81,7 +83,6 @@ func newClient(v note.Verifier, o Options) *client {
 	o.Parallel, o.Heads = cmp.Or(o.Parallel, 32), max(o.Heads, 1)
 	c := &client{Options: o, verifier: v, nodes: nodes{}, kept: map[int64]bool{}, records: map[module.Version]record{}}
 	c.report.Name, c.asked = v.Name(), make([]standing, len(o.Sources))
-	c.own = slices.ContainsFunc(o.Sources, func(s Source) bool { return s.Own })
 	return c
 }
 
@@ -129,14 +130,17 @@ func denied(err error) *statusError {
 	return nil
 }
 
-// ask gets a path from the source that answered last, else from the next ones. accept says what is wrong with an answer.
-// All sources are asked before there is an error. It is that there is no such thing (see absent) where the log's own host
-// says so, or one that relays the log and nobody is left to ask who would know better: that something is not in the log
-// nobody can prove, and who serves a forged module would rather deny its record than show it.
-func (c *client) ask(ctx context.Context, path string, accept func(body []byte, source string) error) error {
-	first := int(c.preferred.Load())
-	var missing, last error
-	var faults, doubts []string
+// ask gets a path from a source, else from the next ones; an empty name is that which answered last. accept says what is
+// wrong with an answer. All sources are asked before there is an error. That there is no such thing (see absent) only the
+// log's own host is believed: nobody can prove it, and who serves a forged module would rather deny its record than show it.
+func (c *client) ask(ctx context.Context, of, path string, accept func(body []byte, source string) error) error {
+	first, named := int(c.preferred.Load()), false
+	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.Name == of }); of != "" && i >= 0 {
+		first, named = i, true
+	}
+	var missing *statusError
+	var last error
+	var faults, others []string
 	for i := range c.Sources {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -144,30 +148,29 @@ func (c *client) ask(ctx context.Context, path string, accept func(body []byte, 
 		n := (first + i) % len(c.Sources)
 		err := c.askOne(ctx, n, path, accept)
 		if err == nil {
-			c.preferred.CompareAndSwap(int32(first), int32(n)) //nolint:gosec // a few sources
+			if !named {
+				c.preferred.CompareAndSwap(int32(first), int32(n)) //nolint:gosec // a few sources
+			}
 			return nil
 		}
 		last, faults = err, append(faults, err.Error())
-		switch own := c.Sources[n].Own; {
-		case denied(err) == nil:
-			if own || !c.own {
-				doubts = append(doubts, err.Error())
-			}
-		case own && c.knows(ctx, n):
+		d := denied(err)
+		if d != nil && c.Sources[n].Own && c.knows(ctx, n) {
 			return err
-		case own:
-			doubts = append(doubts, err.Error())
-		case c.asked[n].relays.Load():
-			missing = err
+		}
+		if d != nil && missing == nil && c.asked[n].relays.Load() {
+			missing = d
+		} else {
+			others = append(others, err.Error())
 		}
 	}
-	switch s := denied(cmp.Or(missing, last)); {
+	switch s := denied(last); {
 	case len(faults) == 0:
 		return errOffline
-	case missing != nil && len(doubts) > 0:
-		return &statusError{s.source, s.status, errors.New("another source could not be asked: " + strings.Join(doubts, "; "))}
+	case missing != nil && len(others) > 0:
+		return &statusError{missing.source, missing.status, errors.New("nobody who knows better could be asked: " + strings.Join(others, "; "))}
 	case missing != nil:
-		return missing
+		return &statusError{missing.source, missing.status, errors.New("is not the log's own host")}
 	case len(faults) > 1:
 		return errors.New(strings.Join(faults, "; "))
 	case s != nil:
@@ -262,7 +265,7 @@ func (c *client) lookup(ctx context.Context, versions []*version) {
 		v := missing[i]
 		path, err := lookupPath(v.Version)
 		if err == nil {
-			err = c.ask(ctx, path, func(body []byte, source string) error {
+			err = c.ask(ctx, "", path, func(body []byte, source string) error {
 				h, err := c.take(v, body, source)
 				if err == nil && h.N > c.report.Tree.N {
 					mu.Lock()
@@ -314,14 +317,17 @@ func (c *client) take(v *version, body []byte, source string) (head, error) {
 		return head{}, fmt.Errorf("%s answered with a record of something else", source)
 	}
 	var with head
+	if id < 0 {
+		return head{}, fmt.Errorf("%s answered with something that is no record", source)
+	}
 	if id >= c.report.Tree.N {
 		if with, err = c.open(rest, source); err != nil {
 			return head{}, err
 		}
-		if id < 0 || id >= with.N {
+		if id >= with.N {
 			return head{}, fmt.Errorf("%s answered with a record that no signed head has", source)
 		}
 	}
-	v.id, v.text, v.source, v.fresh = id, text, source, true
+	v.id, v.text, v.source, v.fresh, v.size = id, text, source, true, 0
 	return with, nil
 }

@@ -44,17 +44,17 @@ func (c *client) heads(ctx context.Context) {
 	if len(c.Sources) > 0 {
 		c.headFault = nil
 	}
-	seen := 0
 	for h := range c.latest(ctx) {
-		seen++
 		c.report.Asked = true
-		c.advance(ctx, h)
-		if seen == c.Heads || c.report.Fork != nil {
+		if c.advance(ctx, h) {
+			c.report.Heads++
+		}
+		if c.report.Heads == c.Heads || c.report.Fork != nil {
 			break
 		}
 	}
-	if c.report.Heads = seen; seen > 0 && seen < c.Heads {
-		c.note("heads of %d sources were to be compared, and %d gave one", c.Heads, seen)
+	if n := c.report.Heads; n > 0 && n < c.Heads && c.report.Fork == nil {
+		c.note("heads of %d sources were to be compared, and only %d could be", c.Heads, n)
 	}
 	if c.current.N == 0 && c.headFault == nil {
 		c.headFault = ctx.Err()
@@ -64,8 +64,8 @@ func (c *client) heads(ctx context.Context) {
 // patience is how long a source is waited for before the next one is asked, too. A relay across the world answers in it.
 const patience = 400 * time.Millisecond
 
-// latest are the heads of the sources, as they come. The next source is asked where one fails or keeps silent; as many
-// at once as heads are wanted.
+// latest are the heads of the sources, as they come, for as long as more are wanted. The next source is asked where one
+// fails, keeps silent, or gave a head that is of no use; as many at once as heads are wanted.
 func (c *client) latest(ctx context.Context) iter.Seq[head] {
 	return func(yield func(head) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -121,6 +121,9 @@ func (c *client) latest(ctx context.Context) iter.Seq[head] {
 				if !yield(a.h) {
 					return
 				}
+				if waiting == 0 {
+					start()
+				}
 			case <-timer.C:
 				start()
 				timer.Reset(patience)
@@ -134,52 +137,65 @@ func (c *client) use(h head) {
 	c.report.Tree, c.report.Signed, c.report.Source, c.report.Since = h.Tree, h.signed, h.source, h.since
 }
 
-// advance compares a head with the one that is used, and uses the newer one where both are of one log.
-func (c *client) advance(ctx context.Context, h head) {
+// kinship is what is known of two heads.
+type kinship int
+
+const (
+	// unknown is nothing; parted are those of two logs, and the fork is in the report.
+	unknown kinship = iota
+	parted
+	// partly are those of which nothing speaks against the older one, as far as both could be looked into.
+	partly
+	// continued are those of which the newer one is the tree of the older one with more records.
+	continued
+)
+
+// advance compares a head with the one that is used, and uses the newer one where both are of one log. It tells whether
+// there is no doubt left: where there was nothing to compare with, there was none.
+func (c *client) advance(ctx context.Context, h head) bool {
 	if c.current.N == 0 {
 		c.use(h)
-		return
+		return true
 	}
 	older, newer := c.current, h
 	if h.N < older.N {
 		older, newer = h, older
 	}
-	same, err := c.continues(ctx, older, newer, h.source)
-	switch {
-	case err != nil:
+	kin, err := c.continues(ctx, older, newer, h.source)
+	if kin == unknown {
 		c.note("the head of %s (%d records) could not be compared with that of %s (%d records): %s", h.source, h.N, c.current.source, c.current.N, reason(err))
-		return
-	case !same:
-		c.report.Consistent = &same
-		return
+		return false
 	}
-	if c.remembered.N > 0 || c.attested.N > 0 {
+	if same := kin != parted; !same || c.remembered.N > 0 || c.attested.N > 0 {
 		c.report.Consistent = &same
 	}
-	if h.N > c.current.N {
+	switch {
+	case kin == parted:
+	case h.N > c.current.N:
 		c.use(h)
-	} else {
+	default:
 		c.report.Lag = max(c.report.Lag, c.current.N-h.N)
 	}
+	return kin != partly
 }
 
-// parted compares two trees by the complete subtrees that both are made of, where no source has the newer one: one that was
+// inParts compares two trees by the complete subtrees that both are made of, where no source has the newer one: one that was
 // set back to an older head does not. It tells that there is a fork, or that nothing speaks against the older head as far
 // as both are known; fault is why there is no better answer.
-func (c *client) parted(ctx context.Context, older, newer head, source string, fault error) (bool, error) {
+func (c *client) inParts(ctx context.Context, older, newer head, source string, fault error) (kinship, error) {
 	kept := c.nodes
 	defer func() { c.nodes = kept }()
 	theirs, ok := c.parts(newer.Tree)
 	if !ok {
-		return false, fault
+		return unknown, fault
 	}
 	c.nodes = nodes{} // what is remembered is of the newer one
 	w := wanted{c.nodes, map[int64]bool{}}
 	_, _ = tlog.TreeHash(older.N, w)
-	_ = c.fetch(ctx, older.Tree, w.missing)
+	_ = c.fetch(ctx, older.Tree, w.missing, older.source)
 	ours, ok := c.parts(older.Tree)
 	if !ok {
-		return false, fault
+		return unknown, fault
 	}
 	shared := 0
 	for i := range min(len(ours), len(theirs)) {
@@ -195,15 +211,15 @@ func (c *client) parted(ctx context.Context, older, newer head, source string, f
 				f.NewerParts = append(f.NewerParts, p.hash)
 			}
 			c.report.Fork = f
-			return false, nil
+			return parted, nil
 		}
 		shared++
 	}
 	if shared == 0 {
-		return false, fault
+		return unknown, fault
 	}
 	c.note("the head of %s (%d records) is an older one, and could be compared in part only: %s", source, older.N, reason(fault))
-	return true, nil
+	return partly, nil
 }
 
 // part is the root of a complete subtree.
@@ -226,14 +242,15 @@ func (c *client) parts(tree tlog.Tree) (all []part, ok bool) {
 }
 
 // continues tells whether newer is the tree of older with more records. Where it is shown not to be, the fork is in the
-// report. The error is that it could not be shown.
-func (c *client) continues(ctx context.Context, older, newer head, source string) (bool, error) {
+// report. The error is why nothing could be shown. Who gave the newer head is asked for its tree first: another log has
+// tiles of the same names.
+func (c *client) continues(ctx context.Context, older, newer head, source string) (kinship, error) {
 	if older.N == newer.N {
 		if older.Hash == newer.Hash {
-			return true, nil
+			return continued, nil
 		}
 		c.report.Fork = &Fork{Older: older.signed, Newer: newer.signed, Source: source}
-		return false, nil
+		return parted, nil
 	}
 	var fault error
 	kept := c.nodes
@@ -245,7 +262,7 @@ func (c *client) continues(ctx context.Context, older, newer head, source string
 		w := wanted{c.nodes, map[int64]bool{}}
 		_, _ = tlog.ProveTree(newer.N, older.N, w)
 		_, _ = tlog.TreeHash(older.N, w)
-		fault = c.fetch(ctx, newer.Tree, w.missing)
+		fault = c.fetch(ctx, newer.Tree, w.missing, newer.source)
 		proof, err := tlog.ProveTree(newer.N, older.N, c.nodes)
 		// what the newer head has in the older one's place shows that they differ, if the head itself vouches for it
 		root, e := tlog.TreeHash(older.N, c.nodes)
@@ -256,23 +273,24 @@ func (c *client) continues(ctx context.Context, older, newer head, source string
 					kept[x] = h
 					delete(c.kept, x)
 				}
+				c.evicted = true
 			}
-			return true, nil
+			return continued, nil
 		case err == nil && e == nil && leads(root):
 			c.report.Fork = &Fork{Older: older.signed, Newer: newer.signed, Source: source, Root: root, Proof: proof}
-			return false, nil
+			return parted, nil
 		}
 		for x := range w.missing { // nothing proves what came
 			delete(c.nodes, x)
 		}
 		if err != nil { // and something did not
 			c.nodes = kept
-			return c.parted(ctx, older, newer, source, fault)
+			return c.inParts(ctx, older, newer, source, fault)
 		}
 	}
 	if fault == nil {
 		c.lie(source, "gave hashes that do not lead from the head with %d records to the one with %d", older.N, newer.N)
 		fault = fmt.Errorf("%s gave hashes that do not lead from one to the other", source)
 	}
-	return false, fault
+	return unknown, fault
 }

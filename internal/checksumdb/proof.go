@@ -23,8 +23,12 @@ const proofTitle = "goproxy-action proof of go.sum v1"
 
 const recordsLine = "records "
 
-// maxProof bounds a proof file. A version takes 1 KB.
-const maxProof = 64 << 20
+const (
+	// MaxProof bounds a proof file, in bytes. A version takes 1 KB.
+	MaxProof = 32 << 20
+	// maxProven bounds its records. Kubernetes has 321, and the largest repositories some 5,000.
+	maxProven = 100_000
+)
 
 // Proof is a proof file that was read. Nothing in it is believed before it is checked.
 type Proof struct {
@@ -89,8 +93,8 @@ func ParseProof(name string, data []byte) (*Proof, error) {
 	fault := func(line int, format string, args ...any) error {
 		return problem.New(problem.Usage, fmt.Sprintf("%s:%d", name, line), "write it anew: goproxy-action verify --write-proof "+name, format, args...)
 	}
-	if len(data) > maxProof {
-		return nil, fault(1, "is larger than %d MB", maxProof>>20)
+	if len(data) > MaxProof {
+		return nil, fault(1, "is larger than %d MB", MaxProof>>20)
 	}
 	rest, ok := strings.CutPrefix(string(data), proofTitle+"\n")
 	if !ok {
@@ -107,8 +111,13 @@ func ParseProof(name string, data []byte) (*Proof, error) {
 	if err != nil || n < 0 {
 		return nil, fault(line, "does not say how many records follow")
 	}
+	if n > maxProven {
+		return nil, fault(line, "has more than %d records", maxProven)
+	}
 	for text := range strings.Lines(rest) {
-		line++
+		if line++; len(p.records) == n {
+			return nil, fault(line, "has more than the %d records that were to follow", n)
+		}
 		fields := strings.Split(strings.TrimSuffix(text, "\n"), " ")
 		if len(fields) != 6 {
 			return nil, fault(line, "has %d fields, and a record has 6", len(fields))

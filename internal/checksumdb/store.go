@@ -2,12 +2,14 @@ package checksumdb
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,6 +20,8 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/org/goproxy-action/internal/source"
 )
 
 // Store is what is remembered of one log between runs: the newest head, and of each version that was proven its record and
@@ -78,22 +82,32 @@ func appendBlock(b []byte, kind byte, content []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[from:], table))
 }
 
-// blocks calls each for every block that is whole.
-func blocks(data []byte, each func(kind byte, content []byte)) {
+// maxVain bounds the bytes whose checksum is computed and is false. A damaged block costs its length; who writes nothing but
+// beginnings of blocks would keep us busy for an hour.
+const maxVain = 256 << 20
+
+// blocks calls each for every block that is whole. What stands behind too much that is damaged is left out, and told.
+func blocks(data []byte, each func(kind byte, content []byte)) (ruined bool) {
+	vain := int64(0)
 	for {
 		i := bytes.Index(data, mark)
 		if i < 0 {
-			return
+			return false
 		}
 		data = data[i:]
 		if len(data) < frame {
-			return
+			return false
 		}
 		n := int64(binary.LittleEndian.Uint32(data[5:]))
-		if end := 9 + n; n <= maxBlock && end+4 <= int64(len(data)) && crc32.Checksum(data[4:end], table) == binary.LittleEndian.Uint32(data[end:]) {
-			each(data[4], data[9:end])
-			data = data[end+4:]
-			continue
+		if end := 9 + n; n <= maxBlock && end+4 <= int64(len(data)) {
+			if crc32.Checksum(data[4:end], table) == binary.LittleEndian.Uint32(data[end:]) {
+				each(data[4], data[9:end])
+				data = data[end+4:]
+				continue
+			}
+			if vain += n; vain > maxVain {
+				return true
+			}
 		}
 		data = data[len(mark):]
 	}
@@ -148,59 +162,100 @@ func (r *reader) text() []byte {
 	return out
 }
 
-func (r *reader) hash() (h tlog.Hash) {
-	if copy(h[:], r.data) < len(h) {
-		r.bad, r.data = true, nil
-		return tlog.Hash{}
-	}
-	r.data = r.data[len(h):]
-	return h
-}
-
-// load reads the store and the proof. What cannot be read is as if it were not there.
-func (c *client) load() {
-	if c.Store != nil {
-		data, err := c.Store.read()
-		if err != nil {
-			c.note("what was remembered of the log is left out: %v", err)
-		}
-		blocks(data, c.recall)
-	}
+// load reads of the store what these versions need, and the proof. What cannot be read is as if it were not there.
+func (c *client) load(versions []*version) {
 	if c.Proof != nil {
 		c.adopt(c.Proof)
 	}
-}
-
-// recall takes over what one block has.
-func (c *client) recall(kind byte, content []byte) {
-	r := reader{data: content}
-	switch kind {
-	case headBlock:
-		seen := r.number()
-		n, err := note.Open(r.data, note.VerifierList(c.verifier))
-		if r.bad || err != nil {
-			return
-		}
-		if tree, err := tlog.ParseTree([]byte(n.Text)); err == nil && tree.N > c.remembered.N {
-			c.remembered = head{tree, r.data, "cache", time.Unix(seen, 0)}
-		}
-	case recordBlock:
-		id, name, text := r.number(), r.text(), r.text()
-		path, v, ok := strings.Cut(string(name), "@")
-		if r.bad || !ok || id < 0 {
-			return
-		}
-		c.records[module.Version{Path: path, Version: v}] = record{id, text}
-		fallthrough
-	case nodesBlock:
-		for len(r.data) > 0 {
-			x, h := r.number(), r.hash()
-			if r.bad || x < 0 {
-				return
+	if c.Store == nil {
+		return
+	}
+	data, err := c.Store.read()
+	if err != nil {
+		c.note("what was remembered of the log is left out: %v", err)
+	}
+	names := make(map[string]*version, len(versions))
+	for _, v := range versions {
+		names[v.Path+"@"+v.Version.Version] = v
+	}
+	var hashes [][]byte // of all blocks
+	var heads []head    // not verified
+	c.ruined = blocks(data, func(kind byte, content []byte) {
+		r := reader{data: content}
+		switch kind {
+		case headBlock:
+			heads = append(heads, unsigned(&r))
+		case recordBlock:
+			id, name, text := r.number(), r.text(), r.text()
+			if v := names[string(name)]; v != nil && !r.bad && id >= 0 {
+				c.records[v.Version] = record{id, text}
 			}
-			c.nodes[x], c.kept[x] = h, true
+			hashes = append(hashes, r.data)
+		case nodesBlock:
+			hashes = append(hashes, content)
+		}
+	})
+	c.recall(heads)
+	// A store may have much of other checkouts. Of the hashes only those are taken that the head remembered calls for.
+	need := wanted{nodes{}, map[int64]bool{}}
+	if n := c.remembered.N; n > 0 {
+		_, _ = tlog.TreeHash(n, need)
+		for _, r := range c.records {
+			if r.id < n {
+				_, _ = tlog.ProveRecord(n, r.id, need)
+			}
+		}
+		if a := c.attested.N; a > 0 && a < n {
+			_, _ = tlog.ProveTree(n, a, need)
+			_, _ = tlog.TreeHash(a, need)
 		}
 	}
+	c.called = need.missing
+	for _, data := range hashes {
+		for r := (reader{data: data}); len(r.data) > 0; {
+			x, at := r.number(), r.data
+			if len(at) < tlog.HashSize || r.bad {
+				break
+			}
+			if r.data = at[tlog.HashSize:]; need.missing[x] {
+				c.nodes[x], c.kept[x] = tlog.Hash(at[:tlog.HashSize]), true
+			}
+		}
+	}
+}
+
+// unsigned is what a block says of a head. Its N is 0 where it is none.
+func unsigned(r *reader) head {
+	since := time.Unix(r.number(), 0)
+	text, _, _ := bytes.Cut(r.data, []byte("\n\n"))
+	tree, err := tlog.ParseTree(append(slices.Clone(text), '\n'))
+	if err != nil {
+		tree.N = 0
+	}
+	return head{tree, r.data, "cache", since}
+}
+
+// maxFalse is how many false heads are looked at: a signature takes longer to verify than all else of a block.
+const maxFalse = 100
+
+// recall takes over the newest head that is signed.
+func (c *client) recall(heads []head) {
+	slices.SortStableFunc(heads, func(a, b head) int { return cmp.Compare(b.N, a.N) })
+	for _, h := range heads[:min(len(heads), maxFalse)] {
+		n, err := note.Open(h.signed, note.VerifierList(c.verifier))
+		if err != nil || h.N <= 0 {
+			continue
+		}
+		if tree, err := tlog.ParseTree([]byte(n.Text)); err != nil || tree != h.Tree {
+			continue
+		}
+		if now := c.Now(); h.since.After(now) { // a clock was wrong, or somebody wants a log to stand still unnoticed
+			h.since = now
+		}
+		c.remembered = h
+		return
+	}
+	c.ruined = c.ruined || len(heads) > maxFalse
 }
 
 // open opens the directory: whatever lies in it, nothing outside of it is read or written through a link.
@@ -209,7 +264,7 @@ func (s *Store) open() (root *os.Root, name string, err error) {
 	return root, filepath.Base(s.path), err
 }
 
-// stat is nil where there is no file yet. A pipe would keep who opens it waiting.
+// stat is nil where there is no file yet.
 func (s *Store) stat(root *os.Root, name string) (fs.FileInfo, error) {
 	info, err := root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -219,6 +274,18 @@ func (s *Store) stat(root *os.Root, name string) (fs.FileInfo, error) {
 		err = fmt.Errorf("%s is not a regular file", s.path)
 	}
 	return info, err
+}
+
+// openFile opens the file that stat has seen, and none that somebody has put in its place since. was is nil for a new file.
+func (s *Store) openFile(root *os.Root, name string, how int, was fs.FileInfo) (*os.File, error) {
+	f, err := root.OpenFile(name, how|source.NonBlock, 0o600)
+	if err != nil || was == nil {
+		return f, err
+	}
+	if now, err := f.Stat(); err != nil || !os.SameFile(was, now) {
+		return nil, errors.Join(fmt.Errorf("%s was replaced while it was opened", s.path), f.Close())
+	}
+	return f, nil
 }
 
 func (s *Store) read() ([]byte, error) {
@@ -234,7 +301,7 @@ func (s *Store) read() ([]byte, error) {
 	if info == nil || err != nil {
 		return nil, err
 	}
-	f, err := root.Open(name)
+	f, err := s.openFile(root, name, os.O_RDONLY, info)
 	if err != nil {
 		return nil, err
 	}
@@ -255,8 +322,8 @@ func (c *client) remember(versions []*version) {
 		out = appendBlock(out, headBlock, appendHead(c.current))
 	}
 	known := c.kept
-	write := func(kind byte, content []byte, indexes map[int64]bool) {
-		fresh := make([]int64, 0, len(indexes))
+	write := func(kind byte, content []byte, indexes iter.Seq[int64]) {
+		var fresh []int64
 		for x := range indexes {
 			if _, ok := c.nodes[x]; ok && !known[x] {
 				known[x] = true
@@ -276,48 +343,57 @@ func (c *client) remember(versions []*version) {
 		_, _ = tlog.ProveTree(c.current.N, a, all)
 		_, _ = tlog.TreeHash(a, all)
 	}
-	write(nodesBlock, nil, all.missing)
+	write(nodesBlock, nil, maps.Keys(all.missing))
 	for _, v := range versions {
-		if !v.proven {
+		if !v.proven || !v.fresh && c.current.N == c.remembered.N && !c.evicted { // the store has all of it
 			continue
 		}
-		path := wanted{nodes{}, map[int64]bool{}}
-		_, _ = tlog.ProveRecord(c.current.N, v.id, path)
+		path := slices.Values(v.pathIn(c.current.N))
 		if v.fresh {
-			write(recordBlock, appendRecord(nil, v.Version, v.id, v.text), path.missing)
+			write(recordBlock, appendRecord(nil, v.Version, v.id, v.text), path)
 		} else {
-			write(nodesBlock, nil, path.missing)
+			write(nodesBlock, nil, path)
 		}
 	}
 	if len(out) == 0 {
 		return
 	}
-	if err := c.Store.add(out, func() []byte { return c.whole(versions) }); err != nil {
+	if err := c.Store.add(out, c.ruined, func() []byte { return c.whole(versions, all.missing) }); err != nil {
 		c.note("what was proven is not remembered: %v", err)
 	}
 }
 
-// whole is a store of this run alone.
-func (c *client) whole(versions []*version) []byte {
+// whole is a store of this run alone; heads are the nodes that the next head is compared by.
+func (c *client) whole(versions []*version, heads map[int64]bool) []byte {
 	out := appendBlock(nil, headBlock, appendHead(c.current))
 	known := nodes{}
+	for x := range heads {
+		if h, ok := c.nodes[x]; ok {
+			known[x] = h
+		}
+	}
+	if len(known) > 0 {
+		out = appendBlock(out, nodesBlock, appendNodes(nil, slices.Sorted(maps.Keys(known)), c.nodes))
+	}
 	for _, v := range versions {
 		if !v.proven {
 			continue
 		}
-		path := wanted{known, map[int64]bool{}}
-		_, _ = tlog.ProveRecord(c.current.N, v.id, path)
-		fresh := slices.Sorted(maps.Keys(path.missing))
-		for _, x := range fresh {
-			known[x] = c.nodes[x]
+		var fresh []int64
+		for _, x := range v.pathIn(c.current.N) {
+			if _, ok := known[x]; !ok {
+				known[x] = c.nodes[x]
+				fresh = append(fresh, x)
+			}
 		}
+		slices.Sort(fresh)
 		out = appendBlock(out, recordBlock, appendNodes(appendRecord(nil, v.Version, v.id, v.text), fresh, c.nodes))
 	}
 	return out
 }
 
-// add appends blocks in one piece, or where the file has grown too large puts another in its place.
-func (s *Store) add(out []byte, whole func() []byte) error {
+// add appends blocks in one piece, or where the file has grown too large, or is to be made anew, puts another in its place.
+func (s *Store) add(out []byte, anew bool, whole func() []byte) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err
 	}
@@ -330,20 +406,20 @@ func (s *Store) add(out []byte, whole func() []byte) error {
 	if err != nil {
 		return err
 	}
-	write := func(name string, how int, data []byte) error {
-		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|how, 0o600)
+	write := func(name string, how int, was fs.FileInfo, data []byte) error {
+		f, err := s.openFile(root, name, os.O_WRONLY|os.O_CREATE|how, was)
 		if err != nil {
 			return err
 		}
 		_, err = f.Write(data)
 		return errors.Join(err, f.Close())
 	}
-	if info == nil || info.Size()+int64(len(out)) <= s.limit {
-		return write(name, os.O_APPEND, out)
+	if info == nil || !anew && info.Size()+int64(len(out)) <= s.limit {
+		return write(name, os.O_APPEND, info, out)
 	}
 	half := fmt.Sprintf("%s.%d.new", name, os.Getpid())
 	_ = root.Remove(half) // of a process that ended early
-	if err = write(half, os.O_EXCL, whole()); err == nil {
+	if err = write(half, os.O_EXCL, nil, whole()); err == nil {
 		err = root.Rename(half, name)
 	}
 	if err != nil {

@@ -49,12 +49,33 @@ func (w wanted) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return make([]tlog.Hash, len(indexes)), nil
 }
 
+// pathIn are the indexes of the hashes that prove the record of a version in a tree of n records. It is found once: to find it
+// takes nearly as long as to prove it.
+func (v *version) pathIn(n int64) []int64 {
+	if v.size != n {
+		v.path, v.size = nil, n
+		_, _ = tlog.ProveRecord(n, v.id, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+			v.path = append(v.path, indexes...)
+			return make([]tlog.Hash, len(indexes)), nil
+		}))
+	}
+	return v.path
+}
+
 // need is what is missing to prove the records of a tree, and to compare it with others.
 func (c *client) need(tree tlog.Tree, versions []*version) map[int64]bool {
 	w := wanted{c.nodes, map[int64]bool{}}
-	_, _ = tlog.TreeHash(tree.N, w)
+	known := tree.N == c.remembered.N // what the store has was read for this tree
+	if known {
+		_, _ = w.ReadHashes(slices.Collect(maps.Keys(c.called)))
+		c.evicted = c.evicted || len(w.missing) > 0
+	} else {
+		_, _ = tlog.TreeHash(tree.N, w)
+	}
 	for _, v := range versions {
-		_, _ = tlog.ProveRecord(tree.N, v.id, w)
+		if v.fresh || !known {
+			_, _ = w.ReadHashes(v.pathIn(tree.N))
+		}
 	}
 	return w.missing
 }
@@ -66,9 +87,9 @@ func shape(tree tlog.Tree, index int64) tlog.Tile {
 	return t
 }
 
-// fetch gets hashes by the tiles that hold them, all at once. What could not be had stays missing; the error is why, of
-// the first tile.
-func (c *client) fetch(ctx context.Context, tree tlog.Tree, indexes map[int64]bool) error {
+// fetch gets hashes by the tiles that hold them, all at once, as ask does. What could not be had stays missing; the error
+// is why, of the first tile.
+func (c *client) fetch(ctx context.Context, tree tlog.Tree, indexes map[int64]bool, of string) error {
 	byTile := map[tlog.Tile][]int64{}
 	for x := range indexes {
 		t := shape(tree, x)
@@ -84,7 +105,7 @@ func (c *client) fetch(ctx context.Context, tree tlog.Tree, indexes map[int64]bo
 	faults := make([]error, len(tiles))
 	c.each(len(tiles), func(i int) {
 		t := tiles[i]
-		data, err := c.tile(ctx, t)
+		data, err := c.tile(ctx, of, t)
 		if err != nil {
 			faults[i] = err
 			return
@@ -108,9 +129,9 @@ func (c *client) fetch(ctx context.Context, tree tlog.Tree, indexes map[int64]bo
 }
 
 // tile gets one tile; a partial one, which a source may not have any more, also by its complete successor.
-func (c *client) tile(ctx context.Context, t tlog.Tile) (data []byte, err error) {
+func (c *client) tile(ctx context.Context, of string, t tlog.Tile) (data []byte, err error) {
 	get := func(t tlog.Tile) error {
-		return c.ask(ctx, "/"+t.Path(), func(body []byte, source string) error {
+		return c.ask(ctx, of, "/"+t.Path(), func(body []byte, source string) error {
 			if len(body) != t.W*tlog.HashSize {
 				if len(body)%tlog.HashSize == 0 && len(body) > 0 && !page(body) {
 					c.lie(source, "answered for %s with %d hashes in place of %d", t.Path(), len(body)/tlog.HashSize, t.W)
@@ -150,7 +171,7 @@ func (c *client) prove(ctx context.Context, versions []*version) {
 	}
 	var fault error
 	if missing := c.need(tree, open); len(missing) > 0 {
-		fault = c.fetch(ctx, tree, missing)
+		fault = c.fetch(ctx, tree, missing, "")
 	}
 	failed := c.check(tree, open)
 	if len(failed) == 0 {
@@ -158,7 +179,7 @@ func (c *client) prove(ctx context.Context, versions []*version) {
 	}
 	// Something is damaged or false: of these nothing that was kept is used again. Records from the store are asked anew.
 	retry, bad := c.again(ctx, tree, failed)
-	if e := c.fetch(ctx, tree, bad); e != nil {
+	if e := c.fetch(ctx, tree, bad, ""); e != nil {
 		fault = e
 	}
 	for _, v := range c.check(tree, retry) {
@@ -202,14 +223,15 @@ func (c *client) check(tree tlog.Tree, versions []*version) (failed []*version) 
 func (c *client) again(ctx context.Context, tree tlog.Tree, failed []*version) (retry []*version, missing map[int64]bool) {
 	missing = map[int64]bool{}
 	for _, v := range failed {
-		w := wanted{nodes{}, map[int64]bool{}}
-		_, _ = tlog.ProveRecord(tree.N, v.id, w)
-		maps.Copy(missing, w.missing)
+		for _, x := range v.pathIn(tree.N) {
+			missing[x] = true
+		}
 	}
 	for x := range missing {
 		delete(c.nodes, x)
 		delete(c.kept, x)
 	}
+	c.evicted = true
 	var stale []*version
 	for _, v := range failed {
 		if v.fresh {

@@ -81,6 +81,7 @@ func mistaken(v run.Verification, write string) error {
 // writeProof puts the proof file where it was asked for. What it does not prove is said.
 func (m *program) writeProof(o *report.Outcome, file string, err error) error {
 	l := o.Log
+	l.Noted = true
 	if l.Proof == nil {
 		o.Notes = append(o.Notes, source.Plain(file, 200)+" was not written: no line is verified")
 		return err

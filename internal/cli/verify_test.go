@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -162,8 +163,8 @@ func TestVerifyClean(t *testing.T) {
 		t.Errorf("%+v", warm)
 	}
 	e := s.run("verify", "DIR")
-	e.want(t, 0, []string{"2 lines of go.sum verified by sum.test (tree 700, consistent with the head remembered), 1 request (", "cache: " + v.Cache.Path + " (key "}, nil)
-	if got := s.world.Hosts(); !slices.Equal(got, []string{"official.test"}) || strings.Count(e.stdout, "\n") != 2 {
+	e.want(t, 0, []string{"2 lines of go.sum verified by sum.test (tree 700, consistent with the head remembered), 1 request (", "\n  head: " + strings.Split(warm.Head, "\n")[2] + "\n", "cache: " + v.Cache.Path + " (key "}, nil)
+	if got := s.world.Hosts(); !slices.Equal(got, []string{"official.test"}) || strings.Count(e.stdout, "\n") != 3 {
 		t.Errorf("contacted %q\n%s", got, e.stdout)
 	}
 	own := t.TempDir()
@@ -174,10 +175,34 @@ func TestVerifyClean(t *testing.T) {
 	s.run("verify", "DIR").want(t, 0, []string{"no line of go.sum to verify"}, nil)
 }
 
+// A person is told what was not compared, and that nothing was remembered, though all lines are verified.
+func TestVerifyNoted(t *testing.T) {
+	t.Parallel()
+	s := newLogged(t)
+	s.file("testdata/old/go.sum", lines(3))
+	s.file("testdata/old/go.mod", "module old.test\n")
+	s.run("verify", "DIR").want(t, 0, []string{"2 lines of go.sum verified", "Notes\n", "to have it compared): testdata/old/go.sum\n"}, nil)
+	if err := os.RemoveAll(filepath.Join(s.dir, "testdata")); err != nil {
+		t.Fatal(err)
+	}
+	if e := s.run("verify", "DIR"); e.code != 0 || strings.Contains(e.stdout, "Notes") {
+		t.Errorf("%+v", e)
+	}
+	cache := s.verify().Cache.Path
+	if err := errors.Join(os.Remove(cache), os.Symlink("/dev/null", cache)); err != nil {
+		t.Fatal(err)
+	}
+	s.run("verify", "DIR").want(t, 0, []string{"2 lines of go.sum verified", "Notes\n", "is not a regular file"}, nil)
+	if e := s.run("check", "DIR"); e.code != 0 || strings.Contains(e.stdout, "Notes") {
+		t.Errorf("%+v", e)
+	}
+}
+
 // One changed character is found wherever a line stands, and told in each format.
 func TestVerifyMismatch(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct{ file, rule string }{"go.sum": {"go.sum", "SUM001"}, "go.work.sum only": {"go.work.sum", "SUM006"}, "below": {"web/go.sum", "SUM001"}} {
+	for name, tt := range map[string]struct{ file, rule string }{"go.sum": {"go.sum", "SUM001"}, "go.work.sum only": {"go.work.sum", "SUM006"}, "below": {"web/go.sum", "SUM001"},
+		"go.work is not committed": {"web/go.work.sum", "SUM006"}} {
 		s := newLogged(t)
 		s.file("go.work", "go 1.26\nuse .\n")
 		poisoned := strings.Replace(lines(3, 4), "v1.0.0/go.mod h1:", "v1.0.0/go.mod h1:X", 1)
@@ -441,6 +466,23 @@ func TestVerifyPrivate(t *testing.T) {
 	}
 }
 
+// Whoever owns the repository owns its neighbours, whatever its modules are called.
+func TestVerifyPrivateOwner(t *testing.T) {
+	t.Parallel()
+	s := newLogged(t)
+	s.file(".git/HEAD", "ref: refs/heads/main\n")
+	s.file(".git/objects/info/packs", "")
+	s.file(".git/config", "[remote \"origin\"]\n\turl = git@git.team.test:corp/app.git\n")
+	s.file("go.mod", "module vanity.test/app\n\ngo 1.26\n")
+	s.file("go.sum", lines(2)+"git.team.test/Corp/secret v1.0.0 "+sum("x")+"\n")
+	if v := s.verify().is(t, 0, 2, 0, 0, 1, 0); !slices.Equal(v.Private, []string{"git.team.test/Corp/secret"}) {
+		t.Errorf("%q", v.Private)
+	}
+	if r := s.world.Requests("official.test"); slices.ContainsFunc(r, func(r string) bool { return strings.Contains(r, "team") }) {
+		t.Errorf("asked for %q", r)
+	}
+}
+
 // With GOSUMDB=off in the user's own environment nobody is asked unless he says so. A key that nobody vouches for verifies
 // nothing.
 func TestVerifyOff(t *testing.T) {
@@ -516,6 +558,7 @@ func TestVerifyProof(t *testing.T) {
 	if p := v.Problems; len(p) != 3 || p[0].Line != 3 || p[0].Status != "mismatch" || p[1].Line != 7 || p[1].Status != "unverified" || !strings.Contains(p[1].Reason, "offline") {
 		t.Errorf("%+v", v.Problems)
 	}
+	s.run("verify", "DIR", "--proof", file, "--offline").want(t, 4, []string{"Lines that are not verified\n  go.sum:7 m7.test/M@v1.0.0: nobody was asked (offline)\n  go.sum:8 m7.test/M@v1.0.0/go.mod: "}, nil)
 	// the gate finds it beside go.mod by itself
 	s.file("go.mod", "module example.test/app\n\ngo 1.26\n")
 	for _, args := range [][]string{{"--offline"}, {}} {

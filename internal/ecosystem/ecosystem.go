@@ -44,6 +44,8 @@ type Machine struct {
 	Scopes map[string]string
 	// Public are patterns, as in GOPRIVATE, of own modules whose names everybody may know.
 	Public []string
+	// Owner is whose repository the checkout is of, such as "github.com/corp"; empty where that is not known.
+	Owner string
 	// RepoOnly leaves the machine's settings out.
 	RepoOnly bool
 }

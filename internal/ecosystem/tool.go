@@ -80,18 +80,18 @@ func resolved(path string) string {
 
 // ReadFile reads a regular file of the machine of at most limit bytes; more is an error.
 func ReadFile(name string, limit int64) ([]byte, error) {
-	info, err := os.Stat(name) // before it is opened: a pipe would keep the open waiting
+	f, err := os.OpenFile(name, os.O_RDONLY|source.NonBlock, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("it is not a regular file")
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		return nil, fmt.Errorf("it has more than %d KiB", limit>>10)

@@ -242,6 +242,9 @@ func (c *Checkout) aside() (out []string) {
 	return out
 }
 
+// Passed are the files that are not judged, sorted: they lie in hidden, vendored or test data directories.
+func (c *Checkout) Passed() []string { return slices.Clone(c.passed) }
+
 // Add takes in a file that the walk has passed over, because a file that it has found leads a tool there.
 func (c *Checkout) Add(name string) error {
 	if slices.Contains(c.files, name) {
@@ -306,7 +309,7 @@ func (c *Checkout) Read(name string, limit int64) (File, error) {
 	}
 	linked := c.Linked(name)
 	// a fifo would keep a plain open waiting for ever
-	f, err := c.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	f, err := c.root.OpenFile(name, os.O_RDONLY|source.NonBlock, 0)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) && !linked {
 			return File{}, fs.ErrNotExist

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +45,8 @@ type Log struct {
 	Held int
 	// CachePath is the file of what is remembered, CacheKey a key for it that changes with the log; empty where nothing is.
 	CachePath, CacheKey string
+	// Noted is true where a note is about what was compared, or how: a person has to see it, though all is well.
+	Noted bool
 	// Proof is the proof file that was asked for; nil where none was, or nothing is proven.
 	Proof []byte
 }
@@ -232,23 +235,43 @@ func (p *page) log(o Outcome) {
 			}
 		}
 	}
-	if len(l.Vendored) > 0 {
-		var all []string
-		for i, v := range l.Vendored {
-			if i == maxLines {
-				all = append(all, "and "+strconv.Itoa(len(l.Vendored)-i)+" more")
-				break
-			}
-			all = append(all, v.File+":"+strconv.Itoa(v.Line)+" "+v.Module+"@"+v.Version)
-		}
-		p.section("Vendored modules that no verified line covers", all)
+	p.section("Vendored modules that no verified line covers", named(l.Vendored))
+	// where nothing is verified the findings say why
+	if open := slices.DeleteFunc(slices.Clone(l.Problems), func(p LogProblem) bool { return p.Status != string(checksumdb.Unverified) }); o.Command == "verify" && l.Lines.Verified > 0 {
+		p.section("Lines that are not verified", named(open))
 	}
 }
 
-// remembered is where to find what is remembered; empty where nothing is, and for others than verify.
+// maxNamed is how many lines are named in the text; the JSON report has all.
+const maxNamed = 20
+
+// named are places with what stands there.
+func named(problems []LogProblem) (all []string) {
+	for i, p := range problems {
+		if i == maxNamed {
+			return append(all, "and "+strconv.Itoa(len(problems)-i)+" more, in the JSON report")
+		}
+		text := p.File + ":" + strconv.Itoa(p.Line) + " " + p.Module + "@" + p.Version
+		if p.Reason != "" {
+			text += ": " + p.Reason
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// remembered are the head that all was compared with, and where to find what is remembered; empty where there is none, and
+// for others than verify.
 func remembered(o Outcome) string {
-	if o.Command != "verify" || o.Log == nil || o.Log.CachePath == "" {
+	if o.Command != "verify" || o.Log == nil {
 		return ""
 	}
-	return "  cache: " + source.Plain(o.Log.CachePath, 0) + " (key " + plain(o.Log.CacheKey) + ")"
+	var b strings.Builder
+	if lines := strings.SplitN(o.Log.Head, "\n", 4); len(lines) == 4 {
+		b.WriteString("  head: " + plain(lines[2]) + "\n")
+	}
+	if o.Log.CachePath != "" {
+		b.WriteString("  cache: " + source.Plain(o.Log.CachePath, 0) + " (key " + plain(o.Log.CacheKey) + ")\n")
+	}
+	return b.String()
 }

@@ -29,9 +29,7 @@ func Text(w io.Writer, o Outcome, style Style) error {
 	} else {
 		p.outcome(o)
 	}
-	if at := remembered(o); at != "" {
-		p.WriteString(at + "\n")
-	}
+	p.WriteString(remembered(o))
 	_, err := io.WriteString(w, p.String())
 	return err
 }

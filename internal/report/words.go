@@ -420,7 +420,7 @@ func quiet(o Outcome) bool {
 	if o.Decision == nil {
 		return o.Command == "restore"
 	}
-	if o.Log != nil && len(o.Log.Vendored) > 0 {
+	if o.Log != nil && o.Command == "verify" && (len(o.Log.Vendored) > 0 || o.Log.Noted) {
 		return false
 	}
 	if o.Decision.Verdict != decide.Allow || slices.ContainsFunc(o.Decision.Findings, func(f decide.Finding) bool {

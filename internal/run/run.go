@@ -420,7 +420,8 @@ func (j *job) machine(name string) ecosystem.Machine {
 	return ecosystem.Machine{Lookup: j.Lookup, Environ: j.Environ, OS: j.OS, Official: j.config.Official[name].V, Stamped: j.Stamped[name],
 		Extra: j.config.Sources[name].V, Mirrors: catalogue.Of(name, j.config.Mirrors.V), SumDBKeys: j.config.SumDBKeys.V,
 		RepoOnly: j.Scope == ScopeRepo, ModuleHosts: j.config.ModuleHosts.V, ModulePrefixes: j.config.ModulePrefixes.V,
-		Scripts: j.config.Scripts.V, Scopes: values(j.config.Scopes), Public: j.config.ModulePublic.V}
+		Scripts: j.config.Scripts.V, Scopes: values(j.config.Scopes), Public: j.config.ModulePublic.V,
+		Owner: git.Repository{Dir: j.repository(), Fence: j.fence()}.Owner()}
 }
 
 // read gathers what is known of each ecosystem: those asked for, else those that the checkout has files of, else those

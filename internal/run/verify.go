@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,8 +39,8 @@ const (
 	questionBudget = 5 * time.Second
 	// maxLogAnswer bounds each answer. A tile has 8 KB, a record about 1 KB.
 	maxLogAnswer = 64 << 10
-	// maxProofFile bounds a proof file. Kubernetes' has 200 KB.
-	maxProofFile = 64 << 20
+	// usualAnswer is room for a tile, and for the read that finds its end.
+	usualAnswer = 9 << 10
 )
 
 // ProofFile is the name of the proof file that is looked for beside the go.mod or go.work of a checkout.
@@ -84,6 +85,8 @@ type compared struct {
 	held      int
 	differing []ecosystem.Cached
 	vendored  []ecosystem.LogLine
+	// noted is report.Log's.
+	noted bool
 }
 
 // Verify compares all lines of go.sum with the transparency log. The outcome is whole even where an error is returned.
@@ -117,6 +120,7 @@ func (j *job) verify(ctx context.Context, v Verification, start time.Time) (repo
 		Sources: []decide.Source{}, Settings: []decide.Setting{}, Entries: []decide.Group{}, Flagged: []decide.Flagged{}, Workflows: []decide.Action{}}
 	e := j.summed()
 	if e != nil {
+		passed := j.passedSums()
 		lines := j.added(e.Log.Lines)
 		proof, err := readProof(v.Proof)
 		if err != nil {
@@ -135,6 +139,7 @@ func (j *job) verify(ctx context.Context, v Verification, start time.Time) (repo
 		if j.log, err = j.compareLog(ctx, engine, e, q); err != nil {
 			return o, err
 		}
+		j.log.noted = passed || len(j.log.Notes) > 0
 		if v.ModCache {
 			if err := j.compareCache(ctx, e.Log); err != nil {
 				return o, err
@@ -156,6 +161,23 @@ func (j *job) verify(ctx context.Context, v Verification, start time.Time) (repo
 	d.Duration = time.Since(start)
 	o.Decision, o.Excerpts = &d, j.excerpts(&d)
 	return o, j.log.end(d, v)
+}
+
+// passedSums notes the files whose lines are not compared, and tells whether there are any.
+func (j *job) passedSums() bool {
+	passed := slices.DeleteFunc(j.checkout.Passed(), func(name string) bool {
+		return !strings.HasSuffix(name, "/go.sum") && !strings.HasSuffix(name, "/go.work.sum")
+	})
+	n := len(passed)
+	if n == 0 {
+		return false
+	}
+	named := strings.Join(passed[:min(n, 5)], ", ")
+	if n > 5 {
+		named += fmt.Sprintf(" and %d more", n-5)
+	}
+	j.notes = append(j.notes, "not compared, since in hidden, vendored or test data directories (name such a directory to have it compared): "+source.Plain(named, 500))
+	return true
 }
 
 // ofLog tells the rules of this command from the others.
@@ -273,7 +295,7 @@ func (j *job) compareLog(ctx context.Context, engine *decide.Engine, e *ecosyste
 				continue
 			}
 			defer client.Close()
-			o.Sources = append(o.Sources, checksumdb.Source{Name: p.ID, Own: p.Role == source.ChecksumDB || p.ID == source.Official && e.Log.Public, Fetch: fetchFrom(client, p)})
+			o.Sources = append(o.Sources, checksumdb.Source{Name: p.ID, Own: operated(p, e.Log), Fetch: fetchFrom(client, p)})
 		}
 	}
 	within, cancel := context.WithTimeout(ctx, q.budget)
@@ -299,6 +321,15 @@ func (j *job) compareLog(ctx context.Context, engine *decide.Engine, e *ecosyste
 	return c, nil
 }
 
+// operated tells whether a place is the log's own, or its operator's. An address in GOSUMDB is that of a log of the user's
+// own, but of everybody's only a relay.
+func operated(p source.Source, l *ecosystem.Log) bool {
+	if !l.Public {
+		return p.Role == source.ChecksumDB
+	}
+	return p.Public && (p.Role == source.ChecksumDB || p.ID == source.Official)
+}
+
 // fetchFrom asks one place of the log.
 func fetchFrom(client *detect.Client, p source.Source) func(context.Context, string) (int, []byte, error) {
 	return func(ctx context.Context, file string) (status int, body []byte, err error) {
@@ -308,7 +339,11 @@ func fetchFrom(client *detect.Client, p source.Source) func(context.Context, str
 			if status = r.Status; status != http.StatusOK {
 				return nil
 			}
-			body, err = io.ReadAll(from)
+			b := bytes.NewBuffer(make([]byte, 0, usualAnswer))
+			_, err = b.ReadFrom(from)
+			if body = b.Bytes(); len(body) < usualAnswer/2 { // records are kept
+				body = bytes.Clone(body)
+			}
 			return err
 		})
 		if err != nil {
@@ -436,7 +471,7 @@ func readProof(name string) (*checksumdb.Proof, error) {
 		return nil, nil
 	}
 	shown := source.Plain(name, 200)
-	data, err := ecosystem.ReadFile(name, maxProofFile)
+	data, err := ecosystem.ReadFile(name, checksumdb.MaxProof)
 	if err != nil {
 		if at, ok := errors.AsType[*fs.PathError](err); ok {
 			err = at.Err
@@ -455,7 +490,7 @@ func (j *job) proofBeside() (*checksumdb.Proof, error) {
 		}
 	}
 	for _, name := range beside {
-		f, err := j.checkout.Read(name, maxProofFile)
+		f, err := j.checkout.Read(name, checksumdb.MaxProof)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -595,7 +630,7 @@ func (c *compared) told() *report.Log {
 		return nil
 	}
 	l := &report.Log{Name: c.Name, Tree: c.Tree.N, Head: string(c.Signed), Consistent: c.Consistent, Source: c.Source, Since: c.Since, Lag: c.Lag,
-		Requests: c.Requests, Bytes: c.Bytes, Fork: c.Fork, Held: c.held, Lines: counts(c.results)}
+		Requests: c.Requests, Bytes: c.Bytes, Fork: c.Fork, Held: c.held, Noted: c.noted, Lines: counts(c.results)}
 	private := map[string]bool{}
 	for _, line := range c.lines {
 		switch r := c.results[line.Line]; r.Status {

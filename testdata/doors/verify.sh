@@ -151,11 +151,12 @@ trouble() { # MODE NAME EXPRESSION ARGUMENT...
   local mode=$1 name=$2 expression=$3
   shift 3
   forget
-  play "$mode"
+  play "$mode" $one
   plant "$name" 3 "$work/honest" "$nothing && r.lies.length === 0 && r.problems.every(p => p.status === 'unverified' && p.reason !== '') && $expression" "$@"
   play
 }
 trouble page "HTML with 200 everywhere" 'r.requests === 1'
+trouble denied "a relay that denies the record" 'r.problems[0].reason.includes("answered 404")'
 trouble halfway "a log that stops half-way" true
 trouble silent "a log that keeps silent" 'r.duration_ms < 8000'
 forget

@@ -152,6 +152,20 @@ var (
 	address = regexp.MustCompile(`^\s*url\s*=\s*([^\s"\\#;]+)\s*$`)
 )
 
+// Owner is whose repository it is, as host and first element of the path where the checkout was cloned from, such as
+// "github.com/corp"; empty where that is not known.
+func (r Repository) Owner() string {
+	loc, err := source.Locate(r.Origin())
+	if err != nil || loc.Host == "" {
+		return ""
+	}
+	owner, name, _ := strings.Cut(strings.Trim(loc.Path, "/"), "/")
+	if owner == "" || name == "" {
+		return ""
+	}
+	return loc.Host + "/" + owner
+}
+
 // Origin is the address that the checkout was cloned from, as its .git says. It is empty where there is none that may be
 // asked: an address over the network, or a path outside of the fence. What comes from there is believed by its hash only.
 func (r Repository) Origin() string {

@@ -130,6 +130,21 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+func TestOwner(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	for url, want := range map[string]string{
+		"https://GitHub.com/Corp/app.git": "github.com/Corp", "git@git.corp.test:team/sub/app.git": "git.corp.test/team",
+		"https://job:secret@gitlab.corp.test:8443/team/app": "gitlab.corp.test/team", "ssh://git@git.corp.test:22/team/app": "git.corp.test/team",
+		"https://a.test/x.git": "", "https://a.test": "", "/srv/git/x.git": "", "file:///srv/git/x.git": "", "": "",
+	} {
+		write(t, filepath.Join(o.dir, ".git", "config"), "[remote \"origin\"]\n\turl = "+url+"\n")
+		if got := o.repository(t).Owner(); got != want {
+			t.Errorf("%s: %q, want %q", url, got, want)
+		}
+	}
+}
+
 // FuzzResolve: no name and no store makes it panic, leave .git or say what stands there.
 func FuzzResolve(f *testing.F) {
 	f.Add("main", "ref: refs/heads/x\n", "# pack-refs\n1111111111111111111111111111111111111111 refs/heads/x\n^2222\n")

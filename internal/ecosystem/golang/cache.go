@@ -136,7 +136,7 @@ func (c modCache) line(l checksumdb.Line) (differing []ecosystem.Cached, there b
 
 var errKind = errors.New("it holds what is no regular file")
 
-// open opens a regular file. A pipe would keep a plain open waiting.
+// open opens a regular file, and no link to one.
 func (c modCache) open(name string) (*os.File, int64, error) {
 	info, err := c.Lstat(name)
 	if err != nil {
@@ -145,8 +145,14 @@ func (c modCache) open(name string) (*os.File, int64, error) {
 	if !info.Mode().IsRegular() {
 		return nil, 0, errKind
 	}
-	f, err := c.Open(name)
-	return f, info.Size(), err
+	f, err := c.OpenFile(name, os.O_RDONLY|source.NonBlock, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) { // another one was put in its place
+		return nil, 0, errors.Join(errKind, f.Close())
+	}
+	return f, info.Size(), nil
 }
 
 func (c modCache) read(name string, limit int64) ([]byte, error) {

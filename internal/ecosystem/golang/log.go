@@ -27,10 +27,13 @@ func (v *view) log() *ecosystem.Log {
 	}
 	set := v.set.get("GOSUMDB")
 	db := parseSumDB(set.value, v.m.SumDBKeys)
+	hidden := v.privateSetting()
 	l := &ecosystem.Log{Key: db.key, Private: v.private, Vendored: v.vendored, Cached: v.cached(), Lines: make([]ecosystem.LogLine, 0, n)}
 	switch {
 	case v.m.RepoOnly:
 		l.Off = "which modules are private is a setting of the machine, and those are left out"
+	case hidden.origin == source.Checkout:
+		l.Off = hidden.name + " is set by a file of the checkout, " + source.Plain(hidden.from, 200)
 	case db.mode == off:
 		l.Off = "GOSUMDB=off (" + source.Plain(cmp.Or(set.from, set.origin), 200) + ")"
 	case !db.sound():
@@ -48,33 +51,47 @@ func (v *view) log() *ecosystem.Log {
 	return l
 }
 
-// private tells which module paths are told nobody: those of GONOSUMDB or GOPRIVATE, and, since many forget to set these,
-// those that belong to the owner of the checkout's own modules, unless the configuration calls them public. Where it is
-// known the base commit says which these are: a change that calls its module by a stranger's name would hide the
-// stranger's lines.
-func (v *view) private(base *lockfile.Checkout) func(string) bool {
-	patterns, assumed := cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value), v.owners(base)
-	return func(path string) bool { return module.MatchPrefixPatterns(patterns, path) || assumed(path) }
+// privateSetting is the setting that says which modules are private.
+func (v *view) privateSetting() setting {
+	if s := v.set.get("GONOSUMDB"); s.value != "" {
+		return s
+	}
+	return v.set.get("GOPRIVATE")
 }
 
-// owners tells which module paths belong to the owner of the checkout's own modules, and are not called public.
+// private tells which module paths are told nobody: those of GONOSUMDB or GOPRIVATE, and, since many forget to set these,
+// those that belong to the owner of the repository or of the checkout's own modules, unless the configuration calls them
+// public. Where it is known the base commit says which modules these are: a change that calls its module by a stranger's
+// name would hide the stranger's lines. A setting of the checkout's own hides nothing; nobody is asked then (see Off).
+func (v *view) private(base *lockfile.Checkout) func(string) bool {
+	patterns, assumed := v.privateSetting(), v.owners(base)
+	if patterns.origin == source.Checkout {
+		patterns.value = ""
+	}
+	return func(path string) bool { return module.MatchPrefixPatterns(patterns.value, path) || assumed(path) }
+}
+
+// owners tells which module paths belong to the owner of the repository or of the checkout's own modules, and are not called
+// public. What belongs to nobody in particular is not believed to be his. The case of letters makes no difference: to most
+// forges it makes none.
 func (v *view) owners(base *lockfile.Checkout) func(string) bool {
 	paths := v.own
 	if base != nil {
 		paths = own(base)
 	}
 	prefixes := map[string]bool{}
-	for _, path := range paths {
+	for _, path := range append(slices.Clone(paths), v.m.Owner) {
+		path = strings.ToLower(path)
 		if slices.Contains(forges[:], host(path)) && second(path) != "" {
 			path = host(path) + "/" + second(path)
 		}
-		if !strings.ContainsAny(path, `*?[\,`) {
+		if path != "" && !strings.ContainsAny(path, `*?[\,`) && !broad(path) {
 			prefixes[path] = true
 		}
 	}
 	assumed, public := strings.Join(slices.Sorted(maps.Keys(prefixes)), ","), strings.Join(v.m.Public, ",")
 	return func(path string) bool {
-		return module.MatchPrefixPatterns(assumed, path) && !module.MatchPrefixPatterns(public, path)
+		return module.MatchPrefixPatterns(assumed, strings.ToLower(path)) && !module.MatchPrefixPatterns(public, path)
 	}
 }
 

@@ -1,6 +1,7 @@
 package golang
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,10 +51,12 @@ func TestLog(t *testing.T) {
 
 func TestPrivate(t *testing.T) {
 	t.Parallel()
-	head := checkout(t, map[string]string{"go.mod": "module github.com/spf13/app\n", "b/go.mod": "module vanity.test/b\n", "go.sum": oneModule["go.sum"], "c/go.mod": "module \"*\"\n"})
+	head := checkout(t, map[string]string{"go.mod": "module github.com/spf13/app\n", "b/go.mod": "module vanity.test/b\n", "go.sum": oneModule["go.sum"], "c/go.mod": "module \"*\"\n",
+		"d/go.mod": "module github.com\n", "e/go.mod": "module golang.org/x\n"})
 	base := checkout(t, map[string]string{"go.mod": "module github.com/own/app\n"})
 	m := machine(t, map[string]string{"GOPRIVATE": "*.corp.test"})
 	m.Public = []string{"github.com/spf13/cobra", "github.com/own/lib"}
+	m.Owner = "git.team.test/group"
 	e, err := New(m, head)
 	if err != nil {
 		t.Fatal(err)
@@ -61,11 +64,28 @@ func TestPrivate(t *testing.T) {
 	for path, want := range map[string][2]bool{ // by the head alone, and with the base
 		"github.com/spf13/viper": {true, false}, "github.com/spf13/cobra": {false, false}, "github.com/own/x": {false, true}, "github.com/own/lib/v2": {false, false},
 		"vanity.test/b/c": {true, false}, "vanity.test/c": {false, false}, "git.corp.test/x": {true, true}, "golang.org/x/mod": {false, false},
+		"github.com/SPF13/Secret": {true, false}, "github.com/Own/Secret": {false, true}, "github.com/google/uuid": {false, false},
+		"git.team.test/group/lib": {true, true}, "git.team.test/Group/lib": {true, true}, "git.team.test/other/lib": {false, false},
 	} {
 		for i, co := range []*lockfile.Checkout{nil, base} {
 			if got := e.Log.Private(co)(path); got != want[i] {
 				t.Errorf("%s, base %t: %v", path, co != nil, got)
 			}
+		}
+	}
+}
+
+// What the checkout itself calls private hides nothing: nobody is asked, and nothing counts as proven or as private.
+func TestPrivateByTheCheckout(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"GONOSUMDB", "GOPRIVATE"} {
+		co := checkout(t, map[string]string{"go.mod": "module github.com/own/app\n", "go.sum": oneModule["go.sum"], "env": name + "=*\n"})
+		e, err := New(machine(t, map[string]string{"GOENV": filepath.Join(co.Dir(), "env")}), co)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := name + " is set by a file of the checkout, env"; e.Log.Off != want || e.Log.Private(nil)("github.com/google/uuid") {
+			t.Errorf("%q, want %q", e.Log.Off, want)
 		}
 	}
 }

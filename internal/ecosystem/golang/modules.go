@@ -192,6 +192,15 @@ func (v *view) readPins() error {
 		v.wants = append(v.wants, wanted(file, work.Go, work.Toolchain))
 		v.addVendor(w.vendor, w, w.members)
 	}
+	read := map[string]bool{}
+	for _, f := range ledger.files {
+		read[f.path] = true
+	}
+	for _, name := range v.co.Files("go.work.sum") {
+		if !read[name] { // its go.work is not committed
+			sums(name)
+		}
+	}
 	v.modules, v.clashes, v.summed = len(ledger.versions), ledger.clashes(), ledger.files
 	paths := pathList{at: map[string]lockfile.Position{}}
 	v.requires = requirements{hosts: v.m.ModuleHosts, prefixes: v.m.ModulePrefixes}
