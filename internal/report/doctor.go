@@ -151,7 +151,7 @@ func (p *page) truth(r *detect.Report) {
 		p.heading("Names")
 		rows := [][]string{{"name", "ms", "addresses"}}
 		for _, n := range r.Names {
-			rows = append(rows, []string{named(n), millis(n.Took), addresses(n)})
+			rows = append(rows, []string{hostName(n), millis(n.Took), addresses(n)})
 		}
 		p.table(rows, -1)
 	}
@@ -175,7 +175,7 @@ func (p *page) truth(r *detect.Report) {
 	}
 }
 
-func named(n detect.Name) string {
+func hostName(n detect.Name) string {
 	if n.Random {
 		return "(a name that nobody has)"
 	}
