@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/org/goproxy-action/internal/source"
 )
 
 // ReadFile reads a regular file of the machine of at most limit bytes that nobody can have written but this user and the
@@ -19,7 +21,7 @@ func ReadFile(name string, limit int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it is no regular file")
 	}
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|source.NonBlock, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (r *reader) load(path string) (data []byte, cut bool, err error) {
 	if !info.Mode().IsRegular() {
 		return nil, false, errors.New("is not a regular file")
 	}
-	f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	f, err := os.OpenFile(name, os.O_RDONLY|source.NonBlock, 0)
 	if err != nil {
 		return nil, false, reason(err)
 	}
