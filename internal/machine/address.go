@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/org/goproxy-action/internal/source"
 )
@@ -18,10 +19,15 @@ type address struct {
 	ok bool
 }
 
+// lazily compiles an expression when it is first asked for: most commands read no settings of this machine's tools.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
 var (
-	hostPort    = regexp.MustCompile(`^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_.])?)(?::([0-9]{1,5}))?$`)
-	badEscape   = regexp.MustCompile(`%(?:[^0-9A-Fa-f]|.[^0-9A-Fa-f]|.?$)`)
-	proxyScheme = regexp.MustCompile(`^(?:https?|socks[45]?|socks4a|socks5h)$`)
+	hostPort    = lazily(`^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_.])?)(?::([0-9]{1,5}))?$`)
+	badEscape   = lazily(`%(?:[^0-9A-Fa-f]|.[^0-9A-Fa-f]|.?$)`)
+	proxyScheme = lazily(`^(?:https?|socks[45]?|socks4a|socks5h)$`)
 )
 
 // parseAddress takes an address apart: all before the last @ is userinfo, whatever it is made of.
@@ -34,8 +40,8 @@ func parseAddress(raw string) (a address) {
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 		a.userinfo, rest = rest[:i], rest[i+1:]
 	}
-	if rest = strings.TrimSuffix(rest, "/"); proxyScheme.MatchString(a.scheme) {
-		if m := hostPort.FindStringSubmatch(rest); m != nil {
+	if rest = strings.TrimSuffix(rest, "/"); proxyScheme().MatchString(a.scheme) {
+		if m := hostPort().FindStringSubmatch(rest); m != nil {
 			a.host, a.port, a.ok = strings.ToLower(m[1]), m[2], true
 			if n, err := strconv.Atoi(a.port); a.port != "" && (err != nil || n < 1 || n > 65535) {
 				a.ok = false
@@ -70,7 +76,7 @@ func (a address) odd() string {
 			out.WriteRune(c)
 		}
 	}
-	if badEscape.MatchString(password) {
+	if badEscape().MatchString(password) {
 		out.WriteByte('%')
 	}
 	return out.String()
@@ -96,8 +102,8 @@ func shown(kind Kind, value string) string {
 		if strings.Contains(value, "@") {
 			return hidden
 		}
-		return source.Plain(exemptWord.ReplaceAllStringFunc(value, func(word string) string {
-			if exemptEntry.MatchString(word) {
+		return source.Plain(exemptWord().ReplaceAllStringFunc(value, func(word string) string {
+			if exemptEntry().MatchString(word) {
 				return word
 			}
 			return hidden
@@ -118,9 +124,9 @@ func shown(kind Kind, value string) string {
 const hidden = "***"
 
 var (
-	exemptWord = regexp.MustCompile(`[^,;|\s]+`)
+	exemptWord = lazily(`[^,;|\s]+`)
 	// exemptEntry is a host with or without a port, a range, or a pattern of one of the tools.
-	exemptEntry = regexp.MustCompile(`^(?:<?[A-Za-z0-9_.*^$()+?\[\]\\-]+>?(?::[0-9*]+)?(?:/[0-9]+)?|\[?[0-9A-Fa-f:]+\]?(?:/[0-9]+)?|[a-z]+://[A-Za-z0-9_.-]+(?::[0-9]+)?/?)$`)
+	exemptEntry = lazily(`^(?:<?[A-Za-z0-9_.*^$()+?\[\]\\-]+>?(?::[0-9*]+)?(?:/[0-9]+)?|\[?[0-9A-Fa-f:]+\]?(?:/[0-9]+)?|[a-z]+://[A-Za-z0-9_.-]+(?::[0-9]+)?/?)$`)
 )
 
 // safe hides what may be a secret in a text that should have none: userinfo, and all of an address whose host cannot be
@@ -141,7 +147,7 @@ func safe(text string) string {
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority = rest[:i]
 	}
-	if authority != "" && !hostPort.MatchString(authority) {
+	if authority != "" && !hostPort().MatchString(authority) {
 		mark, rest = "", hidden
 	}
 	return source.Redact(head + "://" + mark + rest)

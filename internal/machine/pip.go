@@ -60,7 +60,7 @@ func (r *reader) pipSetting(kind Kind, key, value, origin string) {
 	r.hide(Pip, Insecure, "")
 	for host := range strings.FieldsSeq(value) {
 		s := Setting{Tool: Pip, Kind: Insecure, For: host, Key: key, Value: host, Origin: origin}
-		if !hostPort.MatchString(host) {
+		if !hostPort().MatchString(host) {
 			s.For, s.Shown = hidden, hidden
 		}
 		r.add(s)
