@@ -2,7 +2,6 @@ package report
 
 import (
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -44,16 +43,10 @@ type page struct {
 func (p *page) outcome(o Outcome) {
 	if o.Diagnosis != nil {
 		p.diagnosis(o.Diagnosis)
-		p.section("Seen on the way", o.Diagnosis.Notes)
 	} else if r := o.Detect; r != nil {
 		p.heading("Network: " + plain(class(r)))
-		if !slices.ContainsFunc(r.Evidence, func(e string) bool { return strings.HasPrefix(e, "TLS is intercepted") }) {
-			p.item(intercepted(r))
-		}
-		for _, x := range r.Proxies {
-			p.item("proxy for " + x.Scheme + ": " + x.URL + " (from " + x.Origin + ")")
-		}
-		p.items(r.Evidence)
+		p.items(proof(r, len(r.Evidence)))
+		p.odd(o.Machine)
 		if len(r.Rows) > 0 {
 			p.heading("Sources")
 			rows := [][]string{{"ecosystem", "source", "via", "state", "dns ms", "connect ms", "tls ms", "first byte ms", "checksum db", "reason"}}
@@ -64,8 +57,13 @@ func (p *page) outcome(o Outcome) {
 			p.table(rows, 3)
 		}
 		if o.Command == "detect" {
-			p.truth(r)
-			p.machine(o.Machine)
+			for _, s := range truth(o) {
+				p.heading(plain(s.heading))
+				if s.lead != "" {
+					p.item(s.lead)
+				}
+				p.table(s.rows, s.painted)
+			}
 		}
 	}
 	p.mirrors(o.Mirrors)

@@ -18,6 +18,7 @@ import (
 	"github.com/org/goproxy-action/internal/config"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/diagnose"
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
@@ -664,6 +665,21 @@ func millis(d time.Duration) string {
 
 func span(d time.Duration) string { return millis(d) + " ms" }
 
+// proof is what proves the class, in at most so many sentences, then the proxies in force, and who opens TLS.
+func proof(r *detect.Report, most int) []string {
+	out := slices.Clone(r.Evidence[:min(len(r.Evidence), most)])
+	if over := len(r.Evidence) - len(out); over > 0 {
+		out = append(out, fmt.Sprintf("and %d more", over))
+	}
+	for _, x := range r.Proxies {
+		out = append(out, "proxy for "+x.Scheme+": "+x.URL+" (from "+x.Origin+")")
+	}
+	if !slices.ContainsFunc(out, func(e string) bool { return strings.HasPrefix(e, "TLS is intercepted") }) {
+		out = append(out, intercepted(r))
+	}
+	return out
+}
+
 // intercepted tells the three-valued answer in words.
 func intercepted(r *detect.Report) string {
 	switch r.Intercepted {
@@ -739,9 +755,13 @@ func steps(r detect.Row) []string {
 	return out
 }
 
+// state of a source that nobody could ask for want of a name server is no failure of its own.
 func state(r detect.Row) string {
-	if r.OK {
+	switch {
+	case r.OK:
 		return "ok"
+	case r.Cause == detect.NamesDown:
+		return string(diagnose.Skipped)
 	}
 	return "failed"
 }
