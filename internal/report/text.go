@@ -109,8 +109,8 @@ func (p *page) outcome(o Outcome) {
 	if len(troubles(o)) > 0 {
 		end = joined("; ", "not finished", end)
 	}
-	if o.Command == "detect" && end == "" {
-		end = network(o)
+	if o.Command == "detect" {
+		end = joined("; ", network(o), end)
 	}
 	if o.Diagnosis != nil {
 		end = joined("; ", health(o.Diagnosis), network(o))

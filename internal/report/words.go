@@ -482,6 +482,26 @@ func noted(d *decide.Decision) (n int) {
 	return n
 }
 
+// unwell names the package managers whose first source fails, and who says what mends it.
+func unwell(r *detect.Report) string {
+	var first, failed []string
+	if r == nil {
+		return ""
+	}
+	for _, row := range r.Rows {
+		if slices.Contains(first, row.Source.Ecosystem) {
+			continue
+		}
+		if first = append(first, row.Source.Ecosystem); !row.OK && !row.Absent {
+			failed = append(failed, plain(row.Source.ID)+" ("+plain(row.Source.Ecosystem)+")")
+		}
+	}
+	if len(failed) == 0 {
+		return ""
+	}
+	return "failing: " + strings.Join(failed, ", ") + "; goproxy-action doctor says what mends it"
+}
+
 // network is the class, and who opens TLS if somebody does.
 func network(o Outcome) string {
 	if o.Detect == nil || o.Detect.Class == detect.Unknown && len(o.Detect.Rows) == 0 {
@@ -549,9 +569,11 @@ func verdict(o Outcome) string {
 		return joined("; ", verified(o), judged(d))
 	case "mirrors":
 		return o.Mirrors.best()
+	case "detect":
+		return unwell(o.Detect)
 	}
 	if d == nil {
-		if o.Diagnosis != nil || o.Command == "doctor" || o.Command == "detect" || o.Command == "restore" || o.Problem != nil {
+		if o.Diagnosis != nil || o.Command == "doctor" || o.Command == "restore" || o.Problem != nil {
 			return ""
 		}
 		return "not decided"
