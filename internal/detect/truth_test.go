@@ -296,13 +296,13 @@ func TestBundles(t *testing.T) {
 	d.Roots = spy.Pool()
 	r := detect.Measure(t.Context(), detect.Options{Dialer: d, Settings: settings("HTTPS_PROXY", p.URL()), Interception: detect.Interception{Public: w.CA.Pool()},
 		Now: []detect.Target{target(source.Official, "https://official.test")},
-		Deep: detect.Deep{Bundles: []detect.Bundle{{Tool: "go"}, {Tool: "npm", Own: true}, {Tool: "npm with", Own: true, Adds: true, Path: withSpy}, {Tool: "git", Path: withCA},
+		Deep: detect.Deep{Bundles: []detect.Bundle{{Tool: "go"}, {Tool: "npm", Own: true}, {Tool: "npm with", Own: true, Adds: true, Path: withSpy}, {Tool: "bun", Adds: true, Path: withCA}, {Tool: "git", Path: withCA},
 			{Tool: "pip", Path: withSpy}, {Tool: "cargo", Path: filepath.Join(dir, "none.pem")}, {Tool: "curl", Path: file("empty.pem", nil)}, {Tool: "dir", Path: empty}, {Tool: "capath", Path: filepath.Join(dir, "capath")}}}})
 	want := []struct {
 		trusts detect.Answer
 		n      int
 		broken string
-	}{{detect.Yes, 0, ""}, {detect.No, 0, ""}, {detect.Yes, 1, ""}, {detect.No, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 0, "does not exist"}, {detect.No, 0, "holds no certificate"}, {detect.No, 0, "is a directory without certificates"}, {detect.Yes, 1, ""}}
+	}{{detect.Yes, 0, ""}, {detect.No, 0, ""}, {detect.Yes, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 0, "does not exist"}, {detect.No, 0, "holds no certificate"}, {detect.No, 0, "is a directory without certificates"}, {detect.Yes, 1, ""}}
 	for i, b := range r.Bundles {
 		if b.Trusts != want[i].trusts || b.Certificates != want[i].n || b.Broken != want[i].broken {
 			t.Errorf("%s: trusts %d, %d certificates, %q; want %+v", b.Tool, b.Trusts, b.Certificates, b.Broken, want[i])

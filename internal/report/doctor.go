@@ -255,6 +255,8 @@ func certificates(b detect.Bundle) string {
 
 func holder(b detect.Bundle) string {
 	switch {
+	case b.Path != "" && b.Adds && !b.Own:
+		return b.Path + ", beside the system's store"
 	case b.Path != "" && b.Adds:
 		return b.Path + ", beside its own"
 	case b.Path != "":
