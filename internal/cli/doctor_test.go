@@ -150,6 +150,14 @@ func TestDoctorAboutOneThing(t *testing.T) {
 	}
 }
 
+// What policy does not let anybody ask is told: else a network would look offline that nobody has looked at.
+func TestDetectTellsWhatItDidNotAsk(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.write(filepath.Join(s.dir, ".goproxy", "config.yaml"), "trusted: {go: [corp.test]}\n")
+	s.run("detect", s.dir).want(t, 0, []string{"official for go: the policies do not accept it by its name"}, nil)
+}
+
 // A private name is told to nobody.
 func TestDoctorKeepsPrivateNames(t *testing.T) {
 	t.Parallel()
