@@ -347,7 +347,7 @@ func TestSameProxy(t *testing.T) {
 	}
 }
 
-// A source whose file takes too long is well all the same; how fast it is is not known.
+// A source whose file takes too long is well all the same; its speed is not known.
 func TestLoadTakesTooLong(t *testing.T) {
 	t.Parallel()
 	w := upstreamtest.NewWorld(t)
