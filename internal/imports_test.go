@@ -43,6 +43,7 @@ var alone = map[string][]string{
 	"github.com/spf13/cobra":                {"internal/cli"},
 	"golang.org/x/mod/modfile":              {"internal/ecosystem/golang"},
 	"golang.org/x/crypto/x509roots":         {"internal/detect"},
+	"golang.org/x/sys/windows/registry":     {"internal/machine"},
 }
 
 // TestLayers reads the files itself: what `go list` says would be taken from the test cache after a change.

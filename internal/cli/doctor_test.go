@@ -58,7 +58,7 @@ func TestDoctor(t *testing.T) {
 	}{
 		"healthy": {func(*stage) {}, nil, 0, "", "", "", ""},
 		"dead":    {func(s *stage) { s.world.Refuse("official.test") }, nil, 3, "connect", "connect-refused", "network-team", "setup"},
-		"named":   {func(s *stage) { s.env["GOPROXY"] = "https://gone.test,direct" }, nil, 3, "name", "dns-unknown-name", "developer", "gone.test"},
+		"named":   {func(s *stage) { s.env["GOPROXY"] = "https://gone.test,direct" }, nil, 3, "name", "dns-unknown-name", "developer", "correct the address (GOPROXY in the environment)"},
 		"silent":  {func(s *stage) { s.world.Silent("official.test") }, nil, 3, "tls", "", "", ""},
 		"captive": {func(s *stage) {
 			for _, h := range []string{"official.test", "npm.official.test", "goproxy.cn", "registry.npmmirror.com"} {
@@ -80,6 +80,11 @@ func TestDoctor(t *testing.T) {
 		"an address":                   {func(*stage) {}, []string{"https://official.test/github.com/google/uuid/@v/list"}, 0, "", "", "", ""},
 		"an address that is not there": {func(*stage) {}, []string{"https://ci:hush@nowhere.test/x?token=hush2"}, 3, "name", "dns-unknown-name", "developer", "nowhere.test"},
 		"a module":                     {func(*stage) {}, []string{"github.com/google/uuid@v1.6.0"}, 0, "", "", "", ""},
+		"a proxy that nobody needs":    {func(s *stage) { s.env["HTTPS_PROXY"] = "http://127.0.0.1:1" }, nil, 3, "connect", "proxy-dead", "developer", "unset HTTPS_PROXY https_proxy"},
+		"a registry of the environment": {func(s *stage) {
+			s.write(filepath.Join(s.dir, "package.json"), "{}")
+			s.env["npm_config_registry"] = "https://gone.test"
+		}, nil, 3, "name", "dns-unknown-name", "developer", "(registry in npm_config_registry)"},
 		"a version that is not there":  {func(*stage) {}, []string{"github.com/google/uuid@v9.9.9"}, 3, "content", "source-lacks", "developer", "github.com/google/uuid@v9.9.9"},
 		"a module with another go.mod": {func(s *stage) { s.world.Serve("official.test", upstreamtest.Tamper(s.proxy)) }, []string{"github.com/google/uuid@v1.6.0"}, 3, "content", "content-rewritten", "source-operator", "another go.mod"},
 		"a private module":             {func(s *stage) { s.env["GOPRIVATE"] = "corp.test" }, []string{"corp.test/x@v1.0.0"}, 0, "", "", "", ""},
@@ -125,6 +130,32 @@ func TestDoctor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The one thing that is named is verified by the log where that can be, and is not called verified where it cannot; and
+// nothing is said of files that no doctor judges.
+func TestDoctorAboutOneThing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.write(filepath.Join(s.dir, "testdata", "go.mod"), "module x\n")
+	for thing, want := range map[string][]string{
+		"github.com/google/uuid@v1.6.0":                        {"content     ok            github.com/google/uuid@v1.6.0: verified", "log         ok            the checksum database: relayed by official"},
+		"https://official.test/github.com/google/uuid/@v/list": {"content     ok            any answer that is no refusal: it came; nothing here says whether it is what was published"},
+	} {
+		e := s.run("doctor", "--directory", s.dir, thing)
+		e.want(t, 0, want, nil)
+		if strings.Contains(e.stdout+e.stderr, "not judged") {
+			t.Errorf("%s", e.stdout)
+		}
+	}
+}
+
+// What policy does not let anybody ask is told: else a network would look offline that nobody has looked at.
+func TestDetectTellsWhatItDidNotAsk(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.write(filepath.Join(s.dir, ".goproxy", "config.yaml"), "trusted: {go: [corp.test]}\n")
+	s.run("detect", s.dir).want(t, 0, []string{"official for go: the policies do not accept it by its name"}, nil)
 }
 
 // A private name is told to nobody.

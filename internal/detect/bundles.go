@@ -26,7 +26,7 @@ type Bundle struct {
 	Path string
 	// Own is true where the tool carries certificates itself: then, and in Public, they are the public roots.
 	Own bool
-	// Adds is true where the file comes beside the tool's own certificates and not in their place.
+	// Adds is true where the file comes beside the tool's own certificates, or the system's, and not in their place.
 	Adds bool
 	// Origin names the setting that says so; empty where nobody did.
 	Origin string
@@ -49,8 +49,11 @@ func (m *measurement) bundles() []Bundle {
 		switch {
 		case b.Path != "":
 			pool = x509.NewCertPool()
-			if b.Adds {
+			switch {
+			case b.Adds && b.Own:
 				pool = m.publicRoots().Clone()
+			case b.Adds:
+				pool = m.systemRoots().Clone()
 			}
 			if n, err := readBundle(b.Path, pool); err != nil {
 				b.Broken = err.Error()
@@ -95,6 +98,17 @@ func (m *measurement) publicRoots() *x509.CertPool {
 		return m.Interception.Public
 	}
 	return public()
+}
+
+// systemRoots are those that this program goes by itself; none where the system has none.
+func (m *measurement) systemRoots() *x509.CertPool {
+	if m.Dialer.Roots != nil {
+		return m.Dialer.Roots
+	}
+	if pool, err := x509.SystemCertPool(); err == nil {
+		return pool
+	}
+	return x509.NewCertPool()
 }
 
 // readBundle adds the certificates of a file, or of the files in a directory, to a pool and counts them. What is no file,

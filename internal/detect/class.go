@@ -10,8 +10,8 @@ import (
 
 // Classify says what kind of network the rows show, and names the rows that prove it.
 func Classify(rows []Row, proxies []Proxy) (Class, []string) {
-	if len(rows) == 0 {
-		return Unknown, nil
+	if !slices.ContainsFunc(rows, func(r Row) bool { return r.Cause != ProxySetting }) { // nothing was asked
+		return Unknown, each(rows)
 	}
 	// public says for each well-known public source whether it answered by any way
 	public := map[string]bool{}

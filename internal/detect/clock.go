@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/org/goproxy-action/internal/source"
@@ -13,7 +14,7 @@ const (
 	// maxSkew is how far a clock may be off before it is told: certificates are made valid some minutes before they are
 	// handed out, Kerberos allows 5 minutes, tokens of CI systems as much.
 	maxSkew = 5 * time.Minute
-	// dayTime is how dates are written.
+	// dateTime is how dates are written.
 	dateTime = "2006-01-02 15:04 MST"
 )
 
@@ -32,10 +33,10 @@ func (m *measurement) clock(now time.Time, rows []Row) Trait {
 		slices.Sort(skews)
 		middle := skews[(len(skews)-1)/2]
 		t.Answer = No
-		said := fmt.Sprintf("the clocks of %d verified answers are within %s of this machine's", len(skews), maxSkew)
+		said := fmt.Sprintf("the clocks of %d verified answers are within %d minutes of this machine's", len(skews), maxSkew/time.Minute)
 		if middle.Abs() > maxSkew {
 			t.Answer = Yes
-			said = fmt.Sprintf("this machine's clock is %s %s, by the dates of %d verified answers", middle.Abs().Round(time.Minute), direction(middle), len(skews))
+			said = fmt.Sprintf("this machine's clock is %s %s, by the dates of %d verified answers", strings.TrimSuffix(middle.Abs().Round(time.Minute).String(), "0s"), direction(middle), len(skews))
 		}
 		t.Evidence = []string{said}
 		return t
@@ -62,6 +63,7 @@ func (m *measurement) clock(now time.Time, rows []Row) Trait {
 			}
 		}
 	}
+	t.Evidence = []string{"no verified answer has a date"}
 	if !unrelated(slices.Clone(hosts)) || !from.Before(to) || (now.After(from) && now.Before(to)) {
 		return t
 	}

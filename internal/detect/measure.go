@@ -422,7 +422,7 @@ func explain(err error, seen egress.Seen, j job, waited time.Duration) (Fault, C
 	}
 	switch {
 	case errors.As(err, &dns):
-		if dns.IsTimeout || errors.Is(err, context.DeadlineExceeded) {
+		if namesDown(err) {
 			return by(NameFault, NamesDown, NamesDown, "the name server does not answer")
 		}
 		return by(NameFault, NameUnknown, ProxyName, "the name has no address")

@@ -34,15 +34,24 @@ func resolve(ctx context.Context, d *egress.Dialer, host string) Name {
 	var err error
 	n.IPs, err = d.Addresses(ctx, host)
 	n.Took = time.Since(began)
-	var dns *net.DNSError
 	switch {
 	case err == nil && len(n.IPs) > 0:
-	case errors.As(err, &dns) && dns.IsTimeout, errors.As(err, &dns) && dns.IsTemporary && !dns.IsNotFound, timeout(err):
+	case namesDown(err):
 		n.IPs, n.Cause = nil, NamesDown
 	default:
 		n.IPs, n.Cause = nil, NameUnknown
 	}
 	return n
+}
+
+// namesDown tells whether a look-up failed since no name server answered: it is silent, or cannot be reached, which the
+// resolver calls temporary. That there is no such name is an answer, and so is that the server fails (SERVFAIL, which is
+// temporary to the resolver, too): many a company's has no other for names of the Internet.
+func namesDown(err error) bool {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && !dns.IsTimeout {
+		return dns.IsTemporary && !dns.IsNotFound && dns.Err != "server misbehaving"
+	}
+	return timeout(err)
 }
 
 // reserved are the ranges that no public host has an address of (RFC 6890, RFC 6598, RFC 5737, RFC 2544, RFC 4193, RFC 3849).

@@ -63,7 +63,7 @@ func ProxySettings(lookup func(string) (string, bool), wishHTTPS, wishHTTP, wish
 	for _, p := range []Setting{s.HTTPS, s.HTTP} {
 		if p.Value != "" {
 			if _, err := parseProxy(p.Value); err != nil && s.Broken == nil {
-				s.Broken = problem.New(problem.Usage, p.Origin, "write http://name:password@host:port, with @ : / # and % in the password percent-encoded", "%w", err)
+				s.Broken = problem.New(problem.Usage, p.Origin, "write it as name:password@host:port, with @ : / # and % in name and password percent-encoded (%40 %3A %2F %23 %25)", "%w", err)
 			}
 		}
 	}

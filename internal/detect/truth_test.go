@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/egress"
 	"github.com/org/goproxy-action/internal/source"
 	"github.com/org/goproxy-action/internal/upstreamtest"
 )
@@ -116,7 +117,7 @@ func TestTraits(t *testing.T) {
 				}))
 			}
 			return nil
-		}, map[string]detect.Answer{detect.ClockWrong: detect.Yes}, "clock is 24h0m0s ahead, by the dates of 3 verified answers", detect.Direct},
+		}, map[string]detect.Answer{detect.ClockWrong: detect.Yes}, "clock is 24h0m ahead, by the dates of 3 verified answers", detect.Direct},
 		"a date out of a cache": {func(_ *testing.T, w *upstreamtest.World) func(*detect.Options) {
 			for _, h := range hosts {
 				w.Serve(h, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -295,13 +296,13 @@ func TestBundles(t *testing.T) {
 	d.Roots = spy.Pool()
 	r := detect.Measure(t.Context(), detect.Options{Dialer: d, Settings: settings("HTTPS_PROXY", p.URL()), Interception: detect.Interception{Public: w.CA.Pool()},
 		Now: []detect.Target{target(source.Official, "https://official.test")},
-		Deep: detect.Deep{Bundles: []detect.Bundle{{Tool: "go"}, {Tool: "npm", Own: true}, {Tool: "npm with", Own: true, Adds: true, Path: withSpy}, {Tool: "git", Path: withCA},
+		Deep: detect.Deep{Bundles: []detect.Bundle{{Tool: "go"}, {Tool: "npm", Own: true}, {Tool: "npm with", Own: true, Adds: true, Path: withSpy}, {Tool: "bun", Adds: true, Path: withCA}, {Tool: "git", Path: withCA},
 			{Tool: "pip", Path: withSpy}, {Tool: "cargo", Path: filepath.Join(dir, "none.pem")}, {Tool: "curl", Path: file("empty.pem", nil)}, {Tool: "dir", Path: empty}, {Tool: "capath", Path: filepath.Join(dir, "capath")}}}})
 	want := []struct {
 		trusts detect.Answer
 		n      int
 		broken string
-	}{{detect.Yes, 0, ""}, {detect.No, 0, ""}, {detect.Yes, 1, ""}, {detect.No, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 0, "does not exist"}, {detect.No, 0, "holds no certificate"}, {detect.No, 0, "is a directory without certificates"}, {detect.Yes, 1, ""}}
+	}{{detect.Yes, 0, ""}, {detect.No, 0, ""}, {detect.Yes, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 0, "does not exist"}, {detect.No, 0, "holds no certificate"}, {detect.No, 0, "is a directory without certificates"}, {detect.Yes, 1, ""}}
 	for i, b := range r.Bundles {
 		if b.Trusts != want[i].trusts || b.Certificates != want[i].n || b.Broken != want[i].broken {
 			t.Errorf("%s: trusts %d, %d certificates, %q; want %+v", b.Tool, b.Trusts, b.Certificates, b.Broken, want[i])
@@ -346,7 +347,7 @@ func TestSameProxy(t *testing.T) {
 	}
 }
 
-// A source whose file takes too long is well all the same; how fast it is is not known.
+// A source whose file takes too long is well all the same; its speed is not known.
 func TestLoadTakesTooLong(t *testing.T) {
 	t.Parallel()
 	w := upstreamtest.NewWorld(t)
@@ -365,5 +366,39 @@ func TestLoadTakesTooLong(t *testing.T) {
 	}
 	if r := detect.Measure(t.Context(), o); r.Rows[0].Throughput != 2000 {
 		t.Errorf("%+v", r.Rows[0])
+	}
+}
+
+// That a name server says nothing, that none can be reached and that it fails is one thing, and that there is no such name
+// is another: for the sources as for the names.
+func TestNamesDown(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err  *net.DNSError
+		want detect.Cause
+	}{
+		"silent":      {&net.DNSError{Err: "i/o timeout", IsTimeout: true, IsTemporary: true}, detect.NamesDown},
+		"unreachable": {&net.DNSError{Err: "dial udp: network is unreachable", IsTemporary: true}, detect.NamesDown},
+		"no name":     {&net.DNSError{Err: "no such host", IsNotFound: true}, detect.NameUnknown},
+		"fails":       {&net.DNSError{Err: "server misbehaving", IsTemporary: true}, detect.NameUnknown},
+		"nothing yet": {&net.DNSError{Err: "no such host", IsNotFound: true, IsTemporary: true}, detect.NameUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := detect.Measure(t.Context(), detect.Options{Budget: time.Second, Now: []detect.Target{target(source.Official, "https://official.test")}, Deep: detect.Deep{Hosts: []string{"official.test"}},
+				Dialer: &egress.Dialer{Resolve: func(context.Context, string) ([]netip.Addr, error) { return nil, tt.err }}})
+			if got := r.Rows[0].Cause; got != tt.want || r.Names[0].Cause != tt.want {
+				t.Errorf("the source %q, the name %q, want %q", got, r.Names[0].Cause, tt.want)
+			}
+		})
+	}
+}
+
+// A proxy whose address nobody can read says nothing about the network.
+func TestNothingAsked(t *testing.T) {
+	t.Parallel()
+	class, evidence := detect.Classify([]detect.Row{{Via: detect.ViaProxy, Fault: detect.ProxyFault, Cause: detect.ProxySetting, Reason: "the proxy setting HTTPS_PROXY is no address"}}, nil)
+	if class != detect.Unknown || len(evidence) != 1 {
+		t.Errorf("%s, %q", class, evidence)
 	}
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/org/goproxy-action/internal/source"
 )
 
-// advice is what a cause means and who does what about it. Words in braces are filled in: {host}, {proxy}, {reason}.
+// advice is what a cause means and who does what about it. Words in braces are filled in: {host}, {proxy}, {reason},
+// and {named}, which is the setting in brackets, if there is one.
 type advice struct{ why, fix, command, who string }
 
 // told are the causes that need no look at anything else.
 var told = map[detect.Cause]advice{
-	detect.ProxySetting: {"the address of the proxy cannot be used: {reason}", "write http://name:password@host:port, with @ : / # and % in the password percent-encoded", "", RunnerAdmin},
+	detect.ProxySetting: {"the address of the proxy cannot be used: {reason}", "write it as name:password@host:port, with @ : / # and % in name and password percent-encoded (%40 %3A %2F %23 %25)", "", RunnerAdmin},
 	detect.ProxyName:    {"the name of the proxy {proxy} has no address here", "correct the name in the setting that names it, or give the proxy's address in numbers", "", RunnerAdmin},
 	detect.ProxyDead:    {"nobody takes connections at the proxy {proxy}: {reason}", "start the proxy, correct its port, or take the setting out where this network needs none", "", RunnerAdmin},
 	detect.ProxySilent:  {"the proxy {proxy} takes the connection and never answers CONNECT", "have the proxy looked at: it hangs, or its own way out does", "", NetworkTeam},
@@ -22,7 +23,7 @@ var told = map[detect.Cause]advice{
 	detect.ProxyFails:   {"the proxy {proxy} cannot reach {host} itself: {reason}", "have the proxy's own names and way out looked at", "", NetworkTeam},
 
 	detect.NoRoute:          {"this machine knows no way to {host}", "give the machine a route out, or set HTTPS_PROXY to this network's proxy", "", NetworkTeam},
-	detect.ConnectRefused:   {"{host} refuses the connection: nothing listens there, or a firewall answers for it", "check the address and port of the source; behind a company's firewall set HTTPS_PROXY to its proxy", "", NetworkTeam},
+	detect.ConnectRefused:   {"{host} refuses the connection: nothing listens there, or a firewall answers for it", "check the address and port of the source{named}; behind a company's firewall set HTTPS_PROXY to its proxy", "", NetworkTeam},
 	detect.ConnectDropped:   {"packets to {host} vanish: a firewall drops them", "have the firewall let {host} through, or set HTTPS_PROXY to this network's proxy", "", NetworkTeam},
 	detect.ConnectForbidden: {"a filter of this machine forbids connections to {host}", "change the machine's own firewall or sandbox (nftables, seccomp, network policy)", "", RunnerAdmin},
 	detect.AddressRefused:   {"the address of {host} is not among those that trusted.addresses allows", "add its address to trusted.addresses in .goproxy/config.yaml, or use another source", "goproxy-action check", Developer},
@@ -37,6 +38,9 @@ var told = map[detect.Cause]advice{
 	detect.OtherCause:    {"{host}: {reason}", "see the evidence; goproxy-action doctor --bundle FILE.tar.gz collects it for whoever can", "", Developer},
 }
 
+// nobodys are the causes by which a proxy is of use to nobody, whatever is asked for.
+var nobodys = []detect.Cause{detect.ProxyName, detect.ProxyDead}
+
 // explain finds the most likely cause of what the row says, with a look at all else that is known.
 func (w *walker) explain() *Cause {
 	r := w.s.Row
@@ -45,7 +49,10 @@ func (w *walker) explain() *Cause {
 	public := w.s.Source.Public
 	switch r.Cause {
 	case detect.NamesDown:
-		w.set(c, advice{"the name server does not answer, so that no name has an address", "correct the name servers in /etc/resolv.conf, or have the name server looked at", "cat /etc/resolv.conf", NetworkTeam})
+		if w.unconnected(c) {
+			break
+		}
+		w.set(c, advice{"the name server does not answer", "correct the name servers in /etc/resolv.conf, or have the name server looked at", "cat /etc/resolv.conf", NetworkTeam})
 	case detect.NameUnknown:
 		w.unknownName(c)
 	case detect.ProxyCredentials:
@@ -82,11 +89,14 @@ func (w *walker) set(c *Cause, a advice) {
 }
 
 func (w *walker) fill(id string, a advice) *Cause {
-	proxy, reason := "", ""
+	proxy, reason, named := "", "", ""
+	if w.s.Named != "" {
+		named = " (" + w.s.Named + ")"
+	}
 	if r := w.s.Row; r != nil {
 		proxy, reason = r.Proxy, strings.TrimPrefix(r.Reason, "the proxy: ")
 	}
-	words := strings.NewReplacer("{host}", w.host(), "{proxy}", proxy, "{reason}", reason)
+	words := strings.NewReplacer("{host}", w.host(), "{proxy}", proxy, "{reason}", reason, "{named}", named)
 	return &Cause{ID: id, Why: words.Replace(a.why), Fix: words.Replace(a.fix), Command: words.Replace(a.command), Who: a.who}
 }
 
@@ -95,6 +105,17 @@ func by(via string) string {
 		return "through the proxy"
 	}
 	return "directly"
+}
+
+// unconnected is a machine that is connected to nothing, where no name can have an address.
+func (w *walker) unconnected(c *Cause) bool {
+	t := w.f.Network.Trait(detect.IPv6Only)
+	if slices.ContainsFunc(w.f.Network.Names, func(n detect.Name) bool { return len(n.IPs) > 0 }) || len(t.Evidence) == 0 || !strings.Contains(t.Evidence[0], "no address to go out") {
+		return false
+	}
+	c.ID, c.Evidence = Offline, append(c.Evidence, t.Evidence...)
+	w.set(c, advice{"this machine is not connected to any network", "give it a network, or set up sources on this machine", "ip address", RunnerAdmin})
+	return true
 }
 
 // unknownName tells one unknown name from a network that knows no public name at all.
@@ -109,9 +130,7 @@ func (w *walker) unknownName(c *Cause) {
 			unknown++
 		}
 	}
-	if t := w.f.Network.Trait(detect.IPv6Only); known == 0 && len(t.Evidence) > 0 && strings.Contains(t.Evidence[0], "no address to go out") {
-		c.ID, c.Evidence = Offline, append(c.Evidence, t.Evidence...)
-		w.set(c, advice{"this machine is not connected to any network", "give it a network, or set up sources on this machine", "ip address", RunnerAdmin})
+	if w.unconnected(c) {
 		return
 	}
 	if known == 0 && unknown > 1 {
@@ -119,13 +138,13 @@ func (w *walker) unknownName(c *Cause) {
 		w.set(c, advice{"the name server of this network knows no public names, as behind a proxy that everybody has to use, or without the Internet", "set HTTPS_PROXY to this network's proxy, or name a source that this network has in .goproxy/config.yaml (sources)", "", NetworkTeam})
 		return
 	}
-	w.set(c, advice{"the name of {host} has no address: it is misspelt, or this network does not know it", "correct the address in the setting that names it, or have the name made known to this network's name server", "", Developer})
+	w.set(c, advice{"the name of {host} has no address: it is misspelt, or this network does not know it", "correct the address{named}, or have the name made known to this network's name server", "", Developer})
 }
 
 // credentials: the proxies of companies often want what no tool of ours speaks.
 func (w *walker) credentials(c *Cause) {
 	r := w.s.Row
-	a := advice{"the proxy {proxy} wants a name and a password, and those that it got it does not take", "write them into the proxy's address, http://name:password@host:port, with @ : / # and % percent-encoded, and keep it in a secret of the CI system", "", Developer}
+	a := advice{"the proxy {proxy} wants a name and a password, and those that it got it does not take", "write them into the proxy's address as name:password@host:port, with @ : / # and % in name and password percent-encoded (%40 %3A %2F %23 %25), and keep it in a secret of the CI system", "", Developer}
 	if len(r.Auth) > 0 && !slices.Contains(r.Auth, "Basic") {
 		a = advice{fmt.Sprintf("the proxy {proxy} takes %s only, which go, npm and git do not speak", strings.Join(r.Auth, " and ")), "put a small proxy on the runner that logs in to it (cntlm, px), and set HTTPS_PROXY to that; or have the runner let through without a login", "", NetworkTeam}
 	}
@@ -199,7 +218,7 @@ func (w *walker) bundle() *Cause {
 // lacks: the source works, and has not got it.
 func (w *walker) lacks(c *Cause) {
 	if w.s.Item == "" {
-		w.set(c, advice{"{host} answers, and has not got the file that sources are proven by: it is no source of this kind, its path is wrong, or it holds private things only", "check the path of the address; a private source is asked beside a public one", "", Developer})
+		w.set(c, advice{"{host} answers, and has not got the file that sources are proven by: it is no source of this kind, its path is wrong, or it holds private things only", "check the path of the address{named}; a private source is asked beside a public one", "", Developer})
 		return
 	}
 	w.set(c, advice{fmt.Sprintf("{host} has no %s: name or version are misspelt, it is private, or it was taken back", source.Plain(w.s.Item, 200)), "check name and version; a private one has to be in GOPRIVATE, or in the scopes of an .npmrc", "", Developer})
@@ -219,7 +238,7 @@ func (w *walker) anotherPage(c *Cause) {
 		w.set(c, advice{"a page came in the place of what was asked of {host}, and TLS is intercepted: the intercepting proxy shows its own", "have {host} let through by the proxy that opens TLS", "", NetworkTeam})
 	default:
 		c.ID = string(detect.SourceDown)
-		w.set(c, advice{"{host} answers with a page for people in the place of what was asked for, while the network is well", "check the path of the address, or use another source until it is well again", "", SourceOperator})
+		w.set(c, advice{"{host} answers with a page for people in the place of what was asked for, while the network is well", "check the path of the address{named}, or use another source until it is well again", "", SourceOperator})
 	}
 }
 
@@ -254,6 +273,8 @@ func (w *walker) wayOut(c *Cause) {
 		loc, err := source.Locate(w.s.Source.URL)
 		switch {
 		case err != nil:
+		case o.Via == detect.ViaDirect && slices.Contains(nobodys, r.Cause):
+			c.Fix, c.Command, c.Who = "take the proxy's setting out: this network lets you out without it", "unset HTTPS_PROXY https_proxy", Developer
 		case o.Via == detect.ViaDirect:
 			c.Fix, c.Command, c.Who = "leave the proxy out for it: add its host to NO_PROXY (goproxy-action setup does so)", `export NO_PROXY="${NO_PROXY:+$NO_PROXY,}`+loc.Host+`"`, Developer
 		default:

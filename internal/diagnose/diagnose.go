@@ -125,8 +125,12 @@ type Subject struct {
 	Other *detect.Row
 	// Setting says where the source is named, in words ("GOPROXY, built into the toolchain").
 	Setting string
+	// Named is the setting that somebody named the source in ("GOPROXY in the environment"); empty where nobody did.
+	Named string
 	// Broken is why the setting cannot be used, BrokenFix what to do; empty where it can.
 	Broken, BrokenFix string
+	// Any is true where any answer will do, as of an address that somebody named.
+	Any bool
 	// Item is what was asked for beside the source itself ("github.com/a/b@v1.0.0"); empty where nothing was.
 	Item string
 	// Log says how the checksum database is reached.
@@ -353,8 +357,11 @@ func (w *walker) tried(name string) string {
 	case FirstByte:
 		return "an answer of " + host
 	case Content:
-		if w.s.Item != "" {
+		switch {
+		case w.s.Item != "":
 			return w.s.Item
+		case w.s.Any:
+			return "any answer that is no refusal"
 		}
 		return "a known file with a known hash"
 	}
@@ -395,6 +402,9 @@ func (w *walker) saw(name string) string {
 		}
 		return "answers"
 	case Content:
+		if r.Content != detect.Yes {
+			return "it came; nothing here says whether it is what was published"
+		}
 		return "verified"
 	}
 	return ""

@@ -48,13 +48,14 @@ func TestCauses(t *testing.T) {
 		{"broken proxy setting", proxied(detect.ProxySetting, "the proxy setting is no address of a proxy"), nil, diagnose.Settings, "proxy-setting", diagnose.RunnerAdmin, []string{"percent-encoded"}},
 		{"proxy without a name", proxied(detect.ProxyName, "the proxy: the name has no address"), nil, diagnose.Name, "proxy-name", diagnose.RunnerAdmin, []string{"the name of the proxy http://***@proxy.test:3128 has no address"}},
 		{"dead proxy", proxied(detect.ProxyDead, "the proxy: connection refused"), nil, diagnose.Connect, "proxy-dead", diagnose.RunnerAdmin, []string{"proxy.test:3128: connection refused"}},
+		{"dead proxy that nobody needs", proxied(detect.ProxyDead, "the proxy: connection refused"), func(f *diagnose.Facts) { r := row("", ""); f.Subjects[0].Other = &r }, diagnose.Connect, "proxy-dead", diagnose.Developer, []string{"unset HTTPS_PROXY https_proxy"}},
 		{"silent proxy", proxied(detect.ProxySilent, "the proxy: connected, then no answer"), nil, diagnose.Proxy, "proxy-silent", diagnose.NetworkTeam, []string{"never answers CONNECT"}},
 		{"login", func() detect.Row {
 			r := proxied(detect.ProxyCredentials, "407")
 			r.Auth = []string{"Basic", "NTLM"}
 			return r
 		}(), nil,
-			diagnose.Proxy, "proxy-credentials", diagnose.Developer, []string{"http://name:password@host:port"}},
+			diagnose.Proxy, "proxy-credentials", diagnose.Developer, []string{"as name:password@host:port"}},
 		{"a login that no tool speaks", func() detect.Row {
 			r := proxied(detect.ProxyCredentials, "407")
 			r.Auth = []string{"NTLM", "Negotiate"}
@@ -64,6 +65,10 @@ func TestCauses(t *testing.T) {
 		{"proxy refuses", proxied(detect.ProxyRefuses, "the proxy refuses it (403)"), nil, diagnose.Proxy, "proxy-refuses", diagnose.NetworkTeam, []string{"does not let mirror.test through"}},
 		{"proxy fails", proxied(detect.ProxyFails, "the proxy does not reach it (503)"), nil, diagnose.Proxy, "proxy-fails", diagnose.NetworkTeam, []string{"cannot reach mirror.test itself"}},
 		{"names down", row(detect.NamesDown, "the name server does not answer"), nil, diagnose.Name, "dns-down", diagnose.NetworkTeam, []string{"resolv.conf"}},
+		{"names down, without a network", row(detect.NamesDown, "the name server does not answer"), func(f *diagnose.Facts) {
+			f.Network.Traits = []detect.Trait{{Name: detect.IPv6Only, Evidence: []string{"this machine has no address to go out with"}}}
+		}, diagnose.Name, "offline", diagnose.RunnerAdmin, []string{"not connected"}},
+		{"unknown name that a setting has", row(detect.NameUnknown, "the name has no address"), func(f *diagnose.Facts) { f.Subjects[0].Named = "GOPROXY in the environment" }, diagnose.Name, "dns-unknown-name", diagnose.Developer, []string{"correct the address (GOPROXY in the environment)"}},
 		{"unknown name", row(detect.NameUnknown, "the name has no address"), func(f *diagnose.Facts) {
 			f.Network.Names = []detect.Name{{Host: "a", IPs: []netip.Addr{netip.MustParseAddr("192.0.2.9")}}, {Host: "mirror.test", Cause: detect.NameUnknown}}
 		}, diagnose.Name, "dns-unknown-name", diagnose.Developer, []string{"the name of mirror.test has no address"}},
@@ -238,6 +243,19 @@ func TestHealthy(t *testing.T) {
 	d = diagnose.Examine(diagnose.Facts{Subjects: []diagnose.Subject{{Name: "a", Source: mirror, Row: &bad}, {Name: "b", Source: mirror, Row: &worse}}})
 	if len(d.Causes) != 1 || !slices.Equal(d.Causes[0].Subjects, []string{"a", "b"}) || len(d.Causes[0].Evidence) != 1 {
 		t.Errorf("%+v", d.Causes)
+	}
+}
+
+// What was not verified is not called so.
+func TestNotVerified(t *testing.T) {
+	t.Parallel()
+	came, verified := row("", ""), row("", "")
+	verified.Content = detect.Yes
+	d := diagnose.Examine(diagnose.Facts{Subjects: []diagnose.Subject{{Name: "a", Source: mirror, Row: &came, Any: true}, {Name: "b", Source: mirror, Row: &verified}}})
+	for i, want := range []string{"any answer that is no refusal: it came; nothing here says whether it is what was published", "a known file with a known hash: verified"} {
+		if s := d.Chains[i].Steps[7]; s.Tried+": "+s.Saw != want {
+			t.Errorf("%+v, want %q", s, want)
+		}
 	}
 }
 

@@ -88,6 +88,8 @@ type Cached struct {
 type Item struct {
 	// Private is why no public source is told its name ("GOPRIVATE=corp.example"); empty where they may be.
 	Private string
+	// Logged is true where the checksum database is asked about it.
+	Logged bool
 	// Target asks a source for it.
 	Target func(source.Source) detect.Target
 }
@@ -128,6 +130,9 @@ type Ecosystem struct {
 	Log *Log
 	// Direct is true when "direct" is in force behind the sources.
 	Direct bool
+	// Named is the setting that names the sources in force, as its user looks for it ("GOPROXY in the environment"); empty
+	// where nobody set it.
+	Named string
 	// Effective are the settings in force by the tool's own names (GOPROXY, GOSUMDB, registry), redacted.
 	Effective map[string]string
 	// Notes are things to say that are no findings.

@@ -147,7 +147,7 @@ func (r *reader) addresses() {
 				Text: s.Key + " in " + s.Origin + " begins or ends with a quote or white space, which is a part of the address to the tools", Fix: "write the address without it"})
 		case !a.ok:
 			r.conflict(Conflict{ID: "proxy-broken", Tool: s.Tool, Origins: []string{s.Origin},
-				Text: s.Key + " in " + s.Origin + " is no address of a proxy", Fix: "write http://name:password@host:port, with # @ / : ? and % in name and password percent-encoded (%23 %40 %2F %3A %3F %25)"})
+				Text: s.Key + " in " + s.Origin + " is no address of a proxy", Fix: "write it as name:password@host:port, with # @ / : ? and % in name and password percent-encoded (%23 %40 %2F %3A %3F %25)"})
 		case odd != "" && a.userinfo != "" && !parts(s.Tool):
 			r.conflict(Conflict{ID: "password-raw", Tool: s.Tool, Origins: []string{s.Origin},
 				Text: "the password in " + s.Key + " (" + s.Origin + ") holds " + spaced(odd) + " as it is, and tools take the address for different ones", Fix: "percent-encode the password: " + encoded(odd)})

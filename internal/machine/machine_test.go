@@ -201,7 +201,9 @@ func TestNode(t *testing.T) {
 		"broken": {world: world{files: map[string]string{"/home/u/.yarnrc.yml": "a: [http://ci:hunter2@b"}}, notes: []string{"~/.yarnrc.yml:1 is no YAML that yarn reads, so that its settings are not known"}},
 	})
 	table(t, Bun, map[string]row{
-		"own":   {world: world{files: map[string]string{"/home/u/.bunfig.toml": "[install]\ncafile = \"/ca\"\n"}}, want: []string{"ca-bundle install.cafile /ca ~/.bunfig.toml:2"}},
+		"own": {world: world{files: map[string]string{"/home/u/.bunfig.toml": "[install]\ncafile = \"/ca\"\n"}}, want: []string{"ca-bundle install.cafile /ca ~/.bunfig.toml:2"}},
+		"npm's": {world: world{files: map[string]string{"/home/u/.bunfig.toml": "[install]\ncafile = \"/ca\"\n", "/home/u/.npmrc": "registry=https://a.test\ncafile=/npm\nproxy=http://p.test"},
+			env: map[string]string{"npm_config_cafile": "/other"}}, want: []string{"ca-bundle install.cafile /ca ~/.bunfig.toml:2", "-ca-bundle cafile /npm ~/.npmrc:2"}},
 		"xdg":   {world: world{files: map[string]string{"/home/u/.bunfig.toml": "[install]\ncafile = \"/ca\"\n", "/x/.bunfig.toml": "install.cafile = \"/x\""}, env: map[string]string{"XDG_CONFIG_HOME": "/x"}}, want: []string{"ca-bundle install.cafile /x /x/.bunfig.toml:1"}},
 		"wrong": {world: world{files: map[string]string{"/home/u/.bunfig.toml": "[install\n"}}, notes: []string{"~/.bunfig.toml:1 holds '\\n' where \"]\" must stand, so that its settings are not known"}},
 	})
@@ -475,6 +477,9 @@ func TestBundle(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"SSL_CERT_FILE": "/ssl", "CURL_CA_BUNDLE": "/curl", "NODE_EXTRA_CA_CERTS": "/node", "JAVA_TOOL_OPTIONS": "-Djavax.net.ssl.trustStore=/java"}
 	want := map[string]string{"go": "/ssl", "cargo": "/ssl", "curl": "/curl", "pip": "/curl", "python": "/curl", "node": "/node", "npm": "/npm", "pnpm": "/npm", "yarn": "/npm", "berry": "/node", "bun": "/npm", "git": "", "maven": "/java", "apt": "", "unknown": ""}
+	if s, _ := (world{env: map[string]string{"npm_config_cafile": "/npm"}}).read(t).Bundle("bun"); s.Value != "" {
+		t.Errorf("bun takes %s of npm's variables", s.Value)
+	}
 	r := world{env: env, files: map[string]string{"/home/u/.npmrc": "cafile=/npm", "/home/u/.gitconfig": "[http \"https://a.test\"]\nsslCAInfo=/a"}}.read(t)
 	for tool, want := range want {
 		if s, ok := r.Bundle(tool); s.Value != want || ok != (want != "") {

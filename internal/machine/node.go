@@ -305,7 +305,8 @@ func expandBerry(text string, lookup func(string) (string, bool)) string {
 	}
 }
 
-// bun reads bun's own file, which has no proxy: for that it goes by the environment.
+// bun reads bun's own file, which has no proxy: for that it goes by the environment. Behind it counts the user's .npmrc, and
+// neither npm's global file nor its variables (measured with bun 1.4).
 func (r *reader) bun() {
 	file := r.home(".bunfig.toml")
 	if dir := r.get("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
@@ -314,6 +315,11 @@ func (r *reader) bun() {
 	for _, l := range r.toml(file) {
 		if name := l.Name(); (name == "install.cafile" || name == "install.ca") && l.Text != "" {
 			r.add(Setting{Tool: Bun, Kind: CABundle, Key: name, Value: l.Text, Origin: r.at(file, l.At.Line)})
+		}
+	}
+	for _, l := range r.rc(r.npmUserFile()) {
+		if nodeKeys[l.Key] == CABundle {
+			r.nodeSetting(Bun, l.Key, l.Value, l.origin)
 		}
 	}
 }

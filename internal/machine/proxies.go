@@ -86,7 +86,7 @@ var bundles = map[string][]string{
 	PNPM:     {PNPM, NPM, "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"},
 	Yarn:     {Yarn, NPM, "NODE_EXTRA_CA_CERTS"},
 	Berry:    {Berry, "NODE_EXTRA_CA_CERTS"},
-	Bun:      {Bun, NPM, "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"},
+	Bun:      {Bun, "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"},
 	Pip:      {Pip, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"},
 	Cargo:    {Cargo, "SSL_CERT_FILE", "SSL_CERT_DIR"},
 	Java:     {Java},

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/detect"
@@ -72,7 +73,8 @@ func health(d *diagnose.Diagnosis) string {
 	return fmt.Sprintf("not healthy: %d of %s broken", broken, count(len(d.Chains), "chain"))
 }
 
-// diagnosis is written for who has a bad day: what is broken and what mends it first, then what was tried.
+// diagnosis is written for who has a bad day: what is broken and what mends it first, then what was tried. Where something
+// is broken, what holds is named and no more.
 func (p *page) diagnosis(d *diagnose.Diagnosis) {
 	for _, c := range d.Causes {
 		p.heading(plain("Most likely: " + c.Why))
@@ -86,19 +88,21 @@ func (p *page) diagnosis(d *diagnose.Diagnosis) {
 			p.item("seen: " + e)
 		}
 	}
-	for _, c := range d.Chains {
+	p.section("Seen on the way", d.Notes)
+	chains, hold := telling(d)
+	for _, c := range chains {
 		p.heading(plain(c.Subject))
-		rows := [][]string{}
-		for _, s := range c.Steps {
+		rows := [][]string{{"link", "state", "ms", "tried, and seen"}}
+		for _, s := range folded(c.Steps) {
 			took := ""
 			if s.Took > 0 {
 				took = millis(s.Took)
 			}
 			rows = append(rows, []string{s.Name, string(s.Status), took, joined(": ", s.Tried, s.Saw)})
 		}
-		rows = append([][]string{{"link", "state", "ms", "tried, and seen"}}, rows...)
 		p.table(rows, 1)
 	}
+	p.section("Every link holds", hold)
 }
 
 func (m *sheet) diagnosis(d *diagnose.Diagnosis) {
@@ -114,13 +118,39 @@ func (m *sheet) diagnosis(d *diagnose.Diagnosis) {
 			m.item("seen: " + e)
 		}
 	}
-	for _, c := range d.Chains {
+	m.list("Seen on the way", d.Notes)
+	chains, hold := telling(d)
+	for _, c := range chains {
 		t := m.table(prose(c.Subject), "link", "state", "tried, and seen")
-		for _, s := range c.Steps {
+		for _, s := range folded(c.Steps) {
 			t.row(s.Name, string(s.Status), prose(joined(": ", s.Tried, s.Saw)))
 		}
 		t.end()
 	}
+	m.list("Every link holds", hold)
+}
+
+// telling are the chains that are told link by link, and the names of those that hold, where another one is broken.
+func telling(d *diagnose.Diagnosis) (chains []diagnose.Chain, hold []string) {
+	for _, c := range d.Chains {
+		if d.Healthy || !c.OK || slices.ContainsFunc(c.Steps, func(s diagnose.Step) bool { return s.Status == diagnose.Unknown }) {
+			chains = append(chains, c)
+		} else {
+			hold = append(hold, c.Subject)
+		}
+	}
+	return chains, hold
+}
+
+// folded are the links of a chain, with one for all those behind the broken one.
+func folded(steps []diagnose.Step) []diagnose.Step {
+	i := slices.IndexFunc(steps, func(s diagnose.Step) bool { return s.Status == diagnose.Failed })
+	if i < 0 || len(steps)-i < 3 {
+		return steps
+	}
+	rest := steps[i+1]
+	rest.Name = "the rest"
+	return append(slices.Clone(steps[:i+1]), rest)
 }
 
 func whose(who string) string {
@@ -137,42 +167,58 @@ func whose(who string) string {
 	return who
 }
 
-// truth is what detect knows of a network beside its class and its sources.
-func (p *page) truth(r *detect.Report) {
-	if len(r.Traits) > 0 {
-		p.heading("Traits")
-		rows := [][]string{{"trait", "is it so", "evidence"}}
-		for _, t := range r.Traits {
-			rows = append(rows, []string{t.Name, answer(t.Answer, "yes", "no"), strings.Join(t.Evidence, "; ")})
-		}
-		p.table(rows, -1)
+// section is a table with a heading and, if there is more to say, a sentence. Its first row is the columns'.
+type section struct {
+	heading, lead string
+	rows          [][]string
+	painted       int
+}
+
+// truth is what detect knows of a network and a machine beside the class and the sources; parts without a row are left out.
+func truth(o Outcome) []section {
+	r := o.Detect
+	traits := section{heading: "Traits", painted: -1, rows: [][]string{{"trait", "is it so", "evidence"}}}
+	for _, t := range r.Traits {
+		traits.rows = append(traits.rows, []string{t.Name, answer(t.Answer, "yes", "no"), strings.Join(t.Evidence, "; ")})
 	}
-	if len(r.Names) > 0 {
-		p.heading("Names")
-		rows := [][]string{{"name", "ms", "addresses"}}
-		for _, n := range r.Names {
-			rows = append(rows, []string{hostName(n), millis(n.Took), addresses(n)})
-		}
-		p.table(rows, -1)
+	names := section{heading: "Names", painted: -1, rows: [][]string{{"name", "ms", "addresses"}}}
+	for _, n := range r.Names {
+		names.rows = append(names.rows, []string{hostName(n), millis(n.Took), addresses(n)})
 	}
-	if len(r.ProxyChecks) > 0 {
-		p.heading("Other proxies that tools of this machine are told of")
-		rows := [][]string{{"proxy", "source", "state", "named by", "reason"}}
-		for _, c := range r.ProxyChecks {
-			for _, row := range c.Rows {
-				rows = append(rows, []string{c.URL, row.Source.Ecosystem + ": " + row.Source.ID, state(row), strings.Join(c.Origins, ", "), row.Reason})
-			}
+	proxies := section{heading: "Other proxies that tools of this machine are told of", painted: 2, rows: [][]string{{"proxy", "source", "state", "named by", "reason"}}}
+	for _, c := range r.ProxyChecks {
+		for _, row := range c.Rows {
+			proxies.rows = append(proxies.rows, []string{c.URL, row.Source.Ecosystem + ": " + row.Source.ID, state(row), strings.Join(c.Origins, ", "), row.Reason})
 		}
-		p.table(rows, 2)
 	}
-	if len(r.Bundles) > 0 {
-		p.heading("Certificates that tools go by")
-		rows := [][]string{{"tool", "trusts what is shown here", "certificates", "named by", "where"}}
-		for _, b := range r.Bundles {
-			rows = append(rows, []string{b.Tool, answer(b.Trusts, "yes", "no"), certificates(b), b.Origin, joined(": ", holder(b), b.Broken)})
+	bundles := section{heading: "Certificates that tools go by", lead: agreement(r.Bundles), painted: -1, rows: [][]string{{"tool", "trusts what is shown here", "certificates", "named by", "where"}}}
+	for _, b := range r.Bundles {
+		bundles.rows = append(bundles.rows, []string{b.Tool, answer(b.Trusts, "yes", "no"), certificates(b), b.Origin, joined(": ", holder(b), b.Broken)})
+	}
+	return slices.DeleteFunc([]section{traits, names, proxies, bundles, told(o.Machine)}, func(s section) bool { return len(s.rows) == 1 })
+}
+
+// agreement says whether the tools trust the same.
+func agreement(bundles []detect.Bundle) string {
+	var yes, no []string
+	for _, b := range bundles {
+		switch b.Trusts {
+		case detect.Yes:
+			yes = append(yes, b.Tool)
+		case detect.No:
+			no = append(no, b.Tool)
+		case detect.NotKnown:
 		}
-		p.table(rows, -1)
 	}
+	switch {
+	case len(yes)+len(no) == 0:
+		return "whether they agree is not known: no public host showed a certificate"
+	case len(no) == 0:
+		return "they agree: all trust what public hosts show here"
+	case len(yes) == 0:
+		return "they agree: none trusts what public hosts show here"
+	}
+	return fmt.Sprintf("they do not agree: what public hosts show here is trusted by %s, and not by %s", strings.Join(yes, ", "), strings.Join(no, ", "))
 }
 
 func hostName(n detect.Name) string {
@@ -209,6 +255,8 @@ func certificates(b detect.Bundle) string {
 
 func holder(b detect.Bundle) string {
 	switch {
+	case b.Path != "" && b.Adds && !b.Own:
+		return b.Path + ", beside the system's store"
 	case b.Path != "" && b.Adds:
 		return b.Path + ", beside its own"
 	case b.Path != "":

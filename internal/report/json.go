@@ -67,6 +67,7 @@ type jsonSource struct {
 	URL        string   `json:"url"`
 	Via        string   `json:"via"`
 	OK         bool     `json:"ok"`
+	State      string   `json:"state"` // ok, failed, or skipped: not asked, since no name server answers
 	Reason     string   `json:"reason"`
 	Cause      string   `json:"cause"`
 	Content    *bool    `json:"content_verified"`
@@ -327,7 +328,7 @@ func networkJSON(r *detect.Report) jsonNetwork {
 func sourceJSON(row detect.Row) jsonSource {
 	return jsonSource{
 		ID: row.Source.ID, Ecosystem: row.Source.Ecosystem, URL: redact(row.Source.URL), Via: row.Via,
-		OK: row.OK, Reason: redact(row.Reason), Cause: string(row.Cause), Content: row.Content.Bool(), ChecksumDB: row.ChecksumDB.Bool(),
+		OK: row.OK, State: state(row), Reason: redact(row.Reason), Cause: string(row.Cause), Content: row.Content.Bool(), ChecksumDB: row.ChecksumDB.Bool(),
 		Name: step(row.Name), Connect: step(row.Connect), TLS: step(row.TLS), FirstByte: step(row.FirstByte),
 		IPs: append([]string{}, row.IPs...),
 	}

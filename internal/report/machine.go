@@ -39,31 +39,45 @@ func machineJSON(r *machine.Reading) jsonMachine {
 	return out
 }
 
-// machine is what the tools of a machine are told; nothing where they are told nothing.
-func (p *page) machine(r *machine.Reading) {
+// told is what the tools of a machine are told, strongest first.
+func told(r *machine.Reading) section {
+	s := section{heading: "Settings of this machine's tools", painted: -1, rows: [][]string{{"tool", "kind", "setting", "in force", "named by", "value"}}}
 	if r == nil {
+		return s
+	}
+	for _, x := range r.Settings {
+		key, inForce := x.Key, "no"
+		if x.For != "" {
+			key += " for " + x.For
+		}
+		if x.InForce {
+			inForce = "yes"
+		}
+		s.rows = append(s.rows, []string{x.Tool, string(x.Kind), key, inForce, x.Origin, x.Shown})
+	}
+	return s
+}
+
+const oddSettings = "What is odd about the settings of this machine's tools"
+
+func (p *page) odd(r *machine.Reading) {
+	if r == nil || len(r.Conflicts) == 0 {
 		return
 	}
-	if len(r.Settings) > 0 {
-		p.heading("Settings of this machine's tools")
-		rows := [][]string{{"tool", "kind", "setting", "in force", "named by", "value"}}
-		for _, s := range r.Settings {
-			key, inForce := s.Key, "no"
-			if s.For != "" {
-				key += " for " + s.For
-			}
-			if s.InForce {
-				inForce = "yes"
-			}
-			rows = append(rows, []string{s.Tool, string(s.Kind), key, inForce, s.Origin, s.Shown})
-		}
-		p.table(rows, -1)
+	p.heading(oddSettings)
+	for _, c := range r.Conflicts {
+		p.item(c.Text)
+		p.prose("    fix: ", "      ", plain(c.Fix))
 	}
-	if len(r.Conflicts) > 0 {
-		p.heading("What is odd about them")
-		for _, c := range r.Conflicts {
-			p.item(c.Text)
-			p.prose("    fix: ", "      ", plain(c.Fix))
-		}
+}
+
+func (m *sheet) odd(r *machine.Reading) {
+	if r == nil || len(r.Conflicts) == 0 {
+		return
 	}
+	t := m.table(oddSettings, "what", "fix")
+	for _, c := range r.Conflicts {
+		t.row(prose(c.Text), prose(c.Fix))
+	}
+	t.end()
 }

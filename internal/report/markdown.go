@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/org/goproxy-action/internal/decide"
@@ -76,24 +75,14 @@ func markdown(o Outcome, rows int) string {
 	m.findings(prose(o.known()), known)
 	if o.Diagnosis != nil {
 		m.diagnosis(o.Diagnosis)
-		m.list("Seen on the way", o.Diagnosis.Notes)
 	}
 	if r := o.Detect; r != nil {
 		m.WriteString("\n### Network\n\n")
 		m.item(class(r) + " network")
-		evidence := r.Evidence[:min(len(r.Evidence), maxEvidence)]
-		if !slices.ContainsFunc(evidence, func(e string) bool { return strings.HasPrefix(e, "TLS is intercepted") }) {
-			m.item(intercepted(r))
-		}
-		for _, p := range r.Proxies {
-			m.item("proxy for " + p.Scheme + ": " + p.URL + " (from " + p.Origin + ")")
-		}
-		for _, e := range evidence {
+		for _, e := range proof(r, maxEvidence) {
 			m.item(e)
 		}
-		if over := len(r.Evidence) - len(evidence); over > 0 {
-			m.item(fmt.Sprintf("and %d more", over))
-		}
+		m.odd(o.Machine)
 		if len(r.Rows) > 0 {
 			t := m.table("Sources", "ecosystem", "source", "via", "state", "dns ms", "connect ms", "tls ms", "first byte ms", "checksum db", "reason")
 			for _, row := range r.Rows {
@@ -101,6 +90,21 @@ func markdown(o Outcome, rows int) string {
 				t.row(prose(row.Source.Ecosystem), code(row.Source.ID), prose(row.Via), state(row), s[0], s[1], s[2], s[3], relay(row), prose(row.Reason))
 			}
 			t.end()
+		}
+		if o.Command == "detect" {
+			for _, s := range truth(o) {
+				t := m.table(s.heading, s.rows[0]...)
+				for _, row := range s.rows[1:] {
+					for i := range row {
+						row[i] = prose(row[i])
+					}
+					t.row(row...)
+				}
+				t.end()
+				if s.lead != "" {
+					m.WriteString("\n" + prose(s.lead) + "\n")
+				}
+			}
 		}
 	}
 	m.mirrors(o.Mirrors)

@@ -223,7 +223,8 @@ func forked() Outcome {
 func deepReport() *detect.Report {
 	row := okRow(goOfficial, detect.ViaProxy, detect.Yes)
 	return &detect.Report{Class: detect.Restricted, Intercepted: detect.Yes, Issuer: "CN=Evil\x1b[31m ::error::", SPKI: "AAAA=", Duration: 800 * msec,
-		Rows:     []detect.Row{row, {Source: withLogin, Via: detect.ViaDirect, Fault: detect.DialFault, Cause: detect.ConnectDropped, Reason: "no connection within 2.5 s"}},
+		Rows: []detect.Row{row, {Source: withLogin, Via: detect.ViaDirect, Fault: detect.DialFault, Cause: detect.ConnectDropped, Reason: "no connection within 2.5 s"},
+			{Source: goproxyCN, Via: detect.ViaDirect, Fault: detect.NameFault, Cause: detect.NamesDown, Reason: "the name server does not answer"}},
 		Evidence: []string{"official answers"},
 		Traits: []detect.Trait{{Name: detect.TLSIntercepted, Answer: detect.Yes, Evidence: []string{"the certificate is issued by \"CN=Evil ##[error]\""}},
 			{Name: detect.CaptivePortal, Answer: detect.No, Evidence: []string{"what was asked for came"}}, {Name: detect.ClockWrong}},
@@ -239,7 +240,7 @@ func diagnosed() Outcome {
 	steps := []diagnose.Step{{Name: diagnose.Settings, Status: diagnose.OK, Tried: "GOPROXY=https://ci:hunter2@mirror.corp.test/go", Saw: "no proxy is set"},
 		{Name: diagnose.Name, Status: diagnose.OK, Tried: "the address of mirror.corp.test", Saw: "192.0.2.1", Took: 2 * msec},
 		{Name: diagnose.Connect, Status: diagnose.Failed, Tried: "a connection", Saw: "::error::no connection\x1b[2J within 2.5 s", Took: 2500 * msec},
-		{Name: diagnose.Policy, Status: diagnose.Skipped, Saw: "it needs connect"}}
+		{Name: diagnose.Proxy, Status: diagnose.Skipped, Saw: "it needs connect"}, {Name: diagnose.Policy, Status: diagnose.Skipped, Saw: "it needs connect"}}
 	return Outcome{Command: "doctor", Dir: ".", Duration: 2600 * msec, Detect: deepReport(), Problem: problem.New(problem.Unanswered, "", "", "not healthy: x"),
 		Notes: []string{"support.tar.gz holds the report"},
 		Diagnosis: &diagnose.Diagnosis{Chains: []diagnose.Chain{{Subject: "go: mirror.corp.test", Steps: steps}, {Subject: "npm: official", OK: true, Steps: steps[:2]}},

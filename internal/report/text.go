@@ -2,7 +2,6 @@ package report
 
 import (
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -42,16 +41,10 @@ type page struct {
 func (p *page) outcome(o Outcome) {
 	if o.Diagnosis != nil {
 		p.diagnosis(o.Diagnosis)
-		p.section("Seen on the way", o.Diagnosis.Notes)
 	} else if r := o.Detect; r != nil {
 		p.heading("Network: " + plain(class(r)))
-		if !slices.ContainsFunc(r.Evidence, func(e string) bool { return strings.HasPrefix(e, "TLS is intercepted") }) {
-			p.item(intercepted(r))
-		}
-		for _, x := range r.Proxies {
-			p.item("proxy for " + x.Scheme + ": " + x.URL + " (from " + x.Origin + ")")
-		}
-		p.items(r.Evidence)
+		p.items(proof(r, len(r.Evidence)))
+		p.odd(o.Machine)
 		if len(r.Rows) > 0 {
 			p.heading("Sources")
 			rows := [][]string{{"ecosystem", "source", "via", "state", "dns ms", "connect ms", "tls ms", "first byte ms", "checksum db", "reason"}}
@@ -62,8 +55,13 @@ func (p *page) outcome(o Outcome) {
 			p.table(rows, 3)
 		}
 		if o.Command == "detect" {
-			p.truth(r)
-			p.machine(o.Machine)
+			for _, s := range truth(o) {
+				p.heading(plain(s.heading))
+				if s.lead != "" {
+					p.item(s.lead)
+				}
+				p.table(s.rows, s.painted)
+			}
 		}
 	}
 	p.mirrors(o.Mirrors)
@@ -109,8 +107,8 @@ func (p *page) outcome(o Outcome) {
 	if len(troubles(o)) > 0 {
 		end = joined("; ", "not finished", end)
 	}
-	if o.Command == "detect" && end == "" {
-		end = network(o)
+	if o.Command == "detect" {
+		end = joined("; ", network(o), end)
 	}
 	if o.Diagnosis != nil {
 		end = joined("; ", health(o.Diagnosis), network(o))

@@ -18,6 +18,7 @@ import (
 	"github.com/org/goproxy-action/internal/config"
 	"github.com/org/goproxy-action/internal/decide"
 	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/diagnose"
 	"github.com/org/goproxy-action/internal/inject"
 	"github.com/org/goproxy-action/internal/lockfile"
 	"github.com/org/goproxy-action/internal/problem"
@@ -481,6 +482,26 @@ func noted(d *decide.Decision) (n int) {
 	return n
 }
 
+// unwell names the package managers whose first source fails, and who says what mends it.
+func unwell(r *detect.Report) string {
+	var first, failed []string
+	if r == nil {
+		return ""
+	}
+	for _, row := range r.Rows {
+		if slices.Contains(first, row.Source.Ecosystem) {
+			continue
+		}
+		if first = append(first, row.Source.Ecosystem); !row.OK && !row.Absent {
+			failed = append(failed, plain(row.Source.ID)+" ("+plain(row.Source.Ecosystem)+")")
+		}
+	}
+	if len(failed) == 0 {
+		return ""
+	}
+	return "failing: " + strings.Join(failed, ", ") + "; goproxy-action doctor says what mends it"
+}
+
 // network is the class, and who opens TLS if somebody does.
 func network(o Outcome) string {
 	if o.Detect == nil || o.Detect.Class == detect.Unknown && len(o.Detect.Rows) == 0 {
@@ -548,9 +569,11 @@ func verdict(o Outcome) string {
 		return joined("; ", verified(o), judged(d))
 	case "mirrors":
 		return o.Mirrors.best()
+	case "detect":
+		return unwell(o.Detect)
 	}
 	if d == nil {
-		if o.Diagnosis != nil || o.Command == "doctor" || o.Command == "detect" || o.Command == "restore" || o.Problem != nil {
+		if o.Diagnosis != nil || o.Command == "doctor" || o.Command == "restore" || o.Problem != nil {
 			return ""
 		}
 		return "not decided"
@@ -664,6 +687,21 @@ func millis(d time.Duration) string {
 
 func span(d time.Duration) string { return millis(d) + " ms" }
 
+// proof is what proves the class, in at most so many sentences, then the proxies in force, and who opens TLS.
+func proof(r *detect.Report, most int) []string {
+	out := slices.Clone(r.Evidence[:min(len(r.Evidence), most)])
+	if over := len(r.Evidence) - len(out); over > 0 {
+		out = append(out, fmt.Sprintf("and %d more", over))
+	}
+	for _, x := range r.Proxies {
+		out = append(out, "proxy for "+x.Scheme+": "+x.URL+" (from "+x.Origin+")")
+	}
+	if !slices.ContainsFunc(out, func(e string) bool { return strings.HasPrefix(e, "TLS is intercepted") }) {
+		out = append(out, intercepted(r))
+	}
+	return out
+}
+
 // intercepted tells the three-valued answer in words.
 func intercepted(r *detect.Report) string {
 	switch r.Intercepted {
@@ -739,9 +777,13 @@ func steps(r detect.Row) []string {
 	return out
 }
 
+// state of a source that nobody could ask for want of a name server is no failure of its own.
 func state(r detect.Row) string {
-	if r.OK {
+	switch {
+	case r.OK:
 		return "ok"
+	case r.Cause == detect.NamesDown:
+		return string(diagnose.Skipped)
 	}
 	return "failed"
 }

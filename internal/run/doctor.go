@@ -177,7 +177,7 @@ func (j *job) subjects(seen detect.Report, plan choose.Plan, findings []decide.F
 	}
 	for _, r := range seen.Rows {
 		if r.Source.Role == roleCI && r.Via == j.way(r.Source) {
-			out = append(out, diagnose.Subject{Name: "ci: " + r.Source.ID, Source: r.Source, Row: &r, Other: other(seen.Rows, r), Setting: "named by the CI system"})
+			out = append(out, diagnose.Subject{Name: "ci: " + r.Source.ID, Source: r.Source, Row: &r, Other: other(seen.Rows, r), Any: true, Setting: "named by the CI system"})
 		}
 	}
 	return out
@@ -188,7 +188,7 @@ func (j *job) subject(e *ecosystem.Ecosystem, s source.Source, seen detect.Repor
 	if name == "" {
 		name = source.Plain(source.Redact(s.URL), 100)
 	}
-	sub := diagnose.Subject{Name: e.Name + ": " + name, Tool: e.Name, Source: s, Setting: setting(e), Unasked: "it was not asked"}
+	sub := diagnose.Subject{Name: e.Name + ": " + name, Tool: e.Name, Source: s, Setting: setting(e), Named: e.Named, Unasked: "it was not asked"}
 	for _, r := range seen.Rows {
 		if r.Source.URL == s.URL && r.Via == j.way(s) && r.Source.Role == s.Role {
 			sub.Row = &r
@@ -216,12 +216,13 @@ func (j *job) thingSubjects(w wanted, seen detect.Report) []diagnose.Subject {
 		return []diagnose.Subject{{Name: w.name, Tool: w.tool, Setting: w.item.Private, Unasked: "it is private, so no public source is told its name"}}
 	}
 	for _, t := range w.targets {
-		sub := diagnose.Subject{Name: w.name, Tool: w.tool, Source: t.Source, Setting: "as named"}
-		if w.item != nil {
-			sub.Name, sub.Item = fmt.Sprintf("%s at %s", w.name, t.Source.ID), w.name
-			for _, e := range j.every {
-				if e.Name == w.tool {
-					sub.Setting = setting(e)
+		sub := diagnose.Subject{Name: w.name, Tool: w.tool, Source: t.Source, Any: true, Setting: "as named"}
+		for _, e := range j.every {
+			if w.item != nil && e.Name == w.tool {
+				sub.Name, sub.Item, sub.Any = fmt.Sprintf("%s at %s", w.name, t.Source.ID), w.name, false
+				sub.Setting, sub.Named = setting(e), e.Named
+				if w.item.Logged {
+					sub.Log = j.logState(e, seen.Rows)
 				}
 			}
 		}

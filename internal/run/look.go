@@ -31,6 +31,15 @@ func (j *job) look(ctx context.Context, engine *decide.Engine) (detect.Report, c
 	if l.allowed, err = j.permittedByName(ctx, engine, sources); err != nil {
 		return detect.Report{}, choose.Plan{}, err
 	}
+	if j.deep {
+		for _, e := range j.systems {
+			for _, s := range e.InForce {
+				if !l.allowed[s.URL] {
+					j.notAsked = append(j.notAsked, unaccepted(s))
+				}
+			}
+		}
+	}
 	if j.proxies.Broken != nil {
 		return detect.Report{}, choose.Plan{}, j.proxies.Broken
 	}

@@ -52,7 +52,7 @@ func (j *job) bundles() []detect.Bundle {
 	out := []detect.Bundle{{Tool: "go"}} // the system's store, or SSL_CERT_FILE and SSL_CERT_DIR, as this program itself
 	for _, tool := range []string{machine.Git, machine.NPM, machine.PNPM, machine.Yarn, machine.Berry, machine.Bun, machine.Pip, machine.Cargo, "curl", "python"} {
 		s, told := j.told.Bundle(tool)
-		b := detect.Bundle{Tool: tool, Own: slices.Contains([]string{machine.NPM, machine.PNPM, machine.Yarn, machine.Berry, machine.Bun}, tool)}
+		b := detect.Bundle{Tool: tool, Own: slices.Contains([]string{machine.NPM, machine.PNPM, machine.Yarn, machine.Berry}, tool)}
 		switch {
 		case told && s.Key != "SSL_CERT_DIR":
 			b.Path, b.Origin, b.Adds = s.Value, s.Origin, s.Key == "NODE_EXTRA_CA_CERTS"

@@ -112,7 +112,7 @@ func (j *job) candidates(ctx context.Context, engine *decide.Engine, all bool) (
 			seen[key] = true
 			switch {
 			case !allowed[s.URL]:
-				j.notAsked = append(j.notAsked, fmt.Sprintf("%s for %s: the policies do not accept it by its name", source.Plain(s.ID, 100), e.Name))
+				j.notAsked = append(j.notAsked, unaccepted(s))
 			case s.Off != "" && !all && i >= len(e.InForce):
 				j.notAsked = append(j.notAsked, fmt.Sprintf("%s for %s: it is switched off, since %s (--all asks it)", source.Plain(s.ID, 100), e.Name, s.Off))
 			default:
@@ -121,4 +121,9 @@ func (j *job) candidates(ctx context.Context, engine *decide.Engine, all bool) (
 		}
 	}
 	return out, nil
+}
+
+// unaccepted says that a source was not asked.
+func unaccepted(s source.Source) string {
+	return fmt.Sprintf("%s for %s: the policies do not accept it by its name", source.Plain(s.ID, 100), s.Ecosystem)
 }

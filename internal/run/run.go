@@ -153,7 +153,9 @@ func (p Process) open(ctx context.Context, ask Ask, lenient bool) (*job, error) 
 		j.checkout.Close()
 		return nil, err
 	}
-	j.notes = append(j.notes, j.checkout.Notes...)
+	if !lenient { // else nothing of the checkout is judged
+		j.notes = append(j.notes, j.checkout.Notes...)
+	}
 	if err := j.configure(ctx, file, names); err != nil {
 		j.checkout.Close()
 		return nil, err

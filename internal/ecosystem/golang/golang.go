@@ -120,6 +120,9 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 		return e, nil
 	}
 	proxies := v.set.get("GOPROXY")
+	if proxies.from != "" {
+		e.Named = "GOPROXY in " + source.Plain(proxies.from, 200)
+	}
 	if proxies.origin == source.Checkout {
 		e.Frozen = "GOPROXY is set by a file of the checkout, " + source.Plain(proxies.from, 200)
 		e.Prove = nil // through other sources than those in force nothing would be proven

@@ -41,8 +41,9 @@ func (v *view) item(path, version string) (ecosystem.Item, error) {
 	}
 	db := parseSumDB(v.set.get("GOSUMDB").value, v.m.SumDBKeys)
 	private := module.MatchPrefixPatterns(cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value), path)
+	it.Logged = db.sound() && !private
 	it.Target = func(s source.Source) detect.Target {
-		q := asked{prober: prober{known: known{path: path, version: version}, base: trimBase(s.URL), db: db}, escaped: escaped + "/@v/" + at, logged: db.sound() && !private}
+		q := asked{prober: prober{known: known{path: path, version: version}, base: trimBase(s.URL), db: db}, escaped: escaped + "/@v/" + at, logged: it.Logged}
 		s.Role = "item"
 		return detect.Target{Source: s, Check: q.check}
 	}

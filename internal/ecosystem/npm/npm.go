@@ -137,6 +137,9 @@ func New(m ecosystem.Machine, co *lockfile.Checkout) (*ecosystem.Ecosystem, erro
 		e.Notes = append(e.Notes, "the address of npm's default registry is not known: no npm on the PATH says it, and this build carries none; name it under official.npm in .goproxy/config.yaml")
 	}
 	e.Effective = r.effective()
+	if r.registry.origin != source.Builtin && r.registry.text != "" {
+		e.Named = "registry in " + r.registry.place()
+	}
 	for _, g := range r.groups {
 		if g.Count > len(g.Items) {
 			e.Notes = append(e.Notes, fmt.Sprintf("%s: of %d packages that come from one place in one way, the first %d are told one by one",
@@ -265,10 +268,7 @@ func (r *room) frozen() string {
 		if v.text == "" {
 			continue
 		}
-		place := source.Plain(v.from, 200)
-		if v.at.Line > 0 {
-			place = fmt.Sprintf("%s:%d", place, v.at.Line)
-		}
+		place := v.place()
 		switch {
 		case slices.Contains(redirects, v.name) && v.broken != "":
 			return place + " sends npm to another file for its settings, which was not read"

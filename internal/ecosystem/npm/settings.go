@@ -71,6 +71,15 @@ func (v value) means() (kind, fault string) {
 	return m.kind, m.fault(v.text)
 }
 
+// place is where a setting stands: a variable, or a file with its line.
+func (v value) place() string {
+	place := source.Plain(v.from, 200)
+	if v.at.Line > 0 {
+		place = fmt.Sprintf("%s:%d", place, v.at.Line)
+	}
+	return place
+}
+
 // key is what a setting of the checkout is found again by in another commit; empty where its file may not be the one that
 // another commit has there.
 func (v value) key() string {
