@@ -306,10 +306,17 @@ func (s *Store) read() ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data := make([]byte, 0, min(info.Size(), 2*s.limit)+1)
-	b := bytes.NewBuffer(data)
-	_, err = io.Copy(b, io.LimitReader(f, 2*s.limit))
-	return b.Bytes(), err
+	// as large as it is, and a byte more that is not there: what grows by itself would be copied, and collected
+	from, data := io.LimitReader(f, 2*s.limit), make([]byte, min(info.Size(), 2*s.limit)+1)
+	n, err := io.ReadFull(from, data)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return data[:n], nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	more, err := io.ReadAll(from) // it has grown meanwhile
+	return append(data, more...), err
 }
 
 // remember adds to the store what was proven.
