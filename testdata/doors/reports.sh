@@ -97,7 +97,7 @@ lock() {
     if (kind === "bad") {
       packages["node_modules/plain-http"] = entry("plain-http", {resolved: npm.replace("https:", "http:") + "/plain-http/-/plain-http-7.0.0.tgz"})
       packages["node_modules/no-integrity"] = entry("no-integrity", {integrity: undefined})
-      for (const name of ["]]></failure><x", "a\n::error::pwned", "##[error]pwned", "\u001b[31mred", "\u202eevil", "[link](https://evil.test)", "`<script>`|@all"])
+      for (const name of ["]]></failure><x", "a\n::error::pwned", "##[error]pwned", "\u001b[31mred", "\u202eevil", "[link](mailto:x@evil.test)", "`<script>`|@all"])
         packages["node_modules/" + name] = entry("x", {integrity: "sha512-AAAA"})
       packages["node_modules/secret"] = entry("secret", {resolved: "https://ci:hunter2@evil.test/secret-7.0.0.tgz?token=hunter3"})
     }

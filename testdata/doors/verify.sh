@@ -18,7 +18,7 @@ official=$(official_gomod)
 tool=$work/sumdb
 (cd "$PROJECT" && CGO_ENABLED=0 go build -buildvcs=false -o "$tool" ./testdata/bench/sumdb)
 unset GITHUB_ACTIONS GOFLAGS GOPRIVATE GONOSUMDB GONOPROXY
-export GOENV=off HOME=$work/home
+export GOENV=off HOME=$work/home XDG_CACHE_HOME=$work/home/.cache
 mkdir -p "$work/home" "$work/override"
 
 server "$work/relay" "$tool" relay -override "$work/override" "$official"
@@ -162,7 +162,7 @@ trouble silent "a log that keeps silent" 'r.duration_ms < 8000'
 forget
 play slow
 start=${EPOCHREALTIME/[.,]/} rc=0
-HOME=$work/elsewhere "$binary" check --verify on "$work/honest" >"$work/slow" 2>&1 || rc=$?
+HOME=$work/elsewhere XDG_CACHE_HOME=$work/elsewhere "$binary" check --verify on "$work/honest" >"$work/slow" 2>&1 || rc=$?
 took=$(((${EPOCHREALTIME/[.,]/} - start) / 1000))
 play
 planted=$((planted + 1))
