@@ -59,6 +59,14 @@ func serve(w *upstreamtest.World) {
 	}
 }
 
+// dated is a good source whose clock is off.
+func dated(by time.Duration) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Date", time.Now().Add(by).UTC().Format(http.TimeFormat))
+		rw.Write([]byte(page))
+	})
+}
+
 // What is true of a network: what is played, and the answers that differ from those of a plain one.
 func TestTraits(t *testing.T) {
 	t.Parallel()
@@ -117,6 +125,14 @@ func TestTraits(t *testing.T) {
 			}
 			return nil
 		}, map[string]detect.Answer{detect.ClockWrong: detect.Yes}, "clock is 24h0m0s ahead, by the dates of 3 verified answers", detect.Direct},
+		"one of two dates is of last year": {func(_ *testing.T, w *upstreamtest.World) func(*detect.Options) {
+			w.Serve("b.test", dated(-365*24*time.Hour))
+			return func(o *detect.Options) { o.Now = append(o.Now[:2], target("again", "https://b.test/x")) }
+		}, nil, "the clocks of 2 verified answers are within 5m0s", detect.Direct},
+		"the only date is of next year": {func(_ *testing.T, w *upstreamtest.World) func(*detect.Options) {
+			w.Serve("official.test", dated(365*24*time.Hour))
+			return func(o *detect.Options) { o.Now = o.Now[:1] }
+		}, map[string]detect.Answer{detect.ClockWrong: detect.NotKnown}, "one source, which alone proves nothing, is 8760h0m0s from this machine's", detect.Direct},
 		"a date out of a cache": {func(_ *testing.T, w *upstreamtest.World) func(*detect.Options) {
 			for _, h := range hosts {
 				w.Serve(h, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
