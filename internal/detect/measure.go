@@ -163,6 +163,8 @@ type measurement struct {
 	interception string
 	// portal says where plain http leads everybody; empty where it does not.
 	portal string
+	// files are what the bundles' paths hold.
+	files map[string]bundleFile
 }
 
 // inForce is the way that the settings give a target.
