@@ -171,6 +171,25 @@ func TestDoctorKeepsPrivateNames(t *testing.T) {
 	}
 }
 
+// A registry that the checkout names is told nothing, the name of a package least of all.
+func TestDoctorAsksNobodyTheCheckoutNames(t *testing.T) {
+	t.Parallel()
+	for _, thing := range []string{"left-pad@1.3.0", ""} {
+		s := newStage(t)
+		s.world.Serve("evil.test", upstreamtest.NewRegistry(t))
+		s.file("package.json", `{"name":"x"}`)
+		s.file(".npmrc", "registry=https://evil.test/\nhttps-proxy=http://evil.test:3128\n")
+		s.file(".gitconfig", "[http]\n\tproxy = http://evil.test:3128\n")
+		e, r := s.doctor(strings.Fields(thing)...)
+		if len(s.world.Requests("evil.test")) != 0 || slices.Contains(s.world.Resolved(), "evil.test") {
+			t.Errorf("%q: asked %q", thing, s.world.Requests("evil.test"))
+		}
+		if e.code != 3 || len(r.Diagnoses) == 0 || !strings.Contains(r.Diagnoses[0].Why, "a file of the checkout names it") {
+			t.Errorf("%q: exit %d, %+v", thing, e.code, r.Diagnoses)
+		}
+	}
+}
+
 func TestDoctorMistakes(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -191,6 +210,12 @@ func TestDoctorBundle(t *testing.T) {
 	p := s.world.ForwardProxy(t, upstreamtest.ForwardProxyOptions{User: "ci", Password: "s3cret/x"})
 	s.env["HTTPS_PROXY"], s.env["ACTIONS_RUNTIME_TOKEN"], s.env["RUNNER_TOKEN"] = p.URL(), "t0ken", "t0ken2"
 	s.env["GOPROXY"] = "https://user:hush@private.test|https://official.test,direct"
+	s.env["https_proxy"], s.env["ALL_PROXY"], s.env["NO_PROXY"] = "http://ci:hu,sh|hush@127.0.0.1:1", "ci:hush@127.0.0.1:1", "127.0.0.1,hush@x"
+	s.env["GOFLAGS"] = "-mod=mod '-ldflags=-X a.b=hush -X=c.d=hush' -toolexec=/bin/t,-phush -trimpath"
+	for _, name := range []string{"HTTPS_PROXY_PASSWORD", "http_proxy_user", "GOPROXY_KEY", "RUNNER_PASSWORD", "RUNNER_PAT", "PIP_PROXY_PASSWORD", "npm_config_registry__password",
+		"SSL_CERT_PASSWORD", "GIT_SSL_CERT_PASS", "NODE_USE_KEY", "GITHUB_ACTIONS_KEY", "GITLAB_CI_KEY", "CURL_CA_BUNDLE_KEY"} {
+		s.env[name] = "hush"
+	}
 	file := filepath.Join(t.TempDir(), "support.tar.gz")
 	e := s.run("doctor", "--directory", s.dir, "--bundle", file)
 	if e.code != 3 || !strings.Contains(e.stdout, "holds the report for whoever can help") {
@@ -226,8 +251,13 @@ func TestDoctorBundle(t *testing.T) {
 			t.Errorf("%s lacks %q:\n%s", name, want, files[name])
 		}
 	}
+	for _, want := range []string{"GOFLAGS=-mod=mod *** -trimpath\n", "https_proxy=http://***@127.0.0.1:1\n", "ALL_PROXY=***@127.0.0.1:1\n", "GOPROXY=https://***@private.test,https://official.test,direct\n"} {
+		if !strings.Contains(files["goproxy-action/environment.txt"], want) {
+			t.Errorf("no %q:\n%s", want, files["goproxy-action/environment.txt"])
+		}
+	}
 	for name, data := range files {
-		for _, secret := range []string{"s3cret", "hush", "t0ken"} {
+		for _, secret := range []string{"s3cret", "hush", "t0ken", "hu,sh"} {
 			if strings.Contains(data, secret) {
 				t.Errorf("%s holds %s:\n%s", name, secret, data)
 			}

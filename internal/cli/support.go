@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,12 +18,14 @@ import (
 // formatSupport is the format of --bundle, which is no report.
 const formatSupport = "bundle"
 
-// telling are how the names of variables begin whose values say something of the network, and hold no secret but in an
-// address.
+// telling are the variables whose values say something of the network, in lower case, and hold no secret but in an address.
+// They are named one by one: what begins like one of them (HTTPS_PROXY_PASSWORD, RUNNER_MY_KEY) may be anything.
 var telling = []string{"http_proxy", "https_proxy", "all_proxy", "no_proxy", "goproxy", "gosumdb", "goprivate", "gonosumdb", "gonoproxy", "goinsecure", "goflags", "gotoolchain",
-	"npm_config_registry", "npm_config_proxy", "npm_config_https_proxy", "npm_config_noproxy", "npm_config_cafile", "npm_config_strict_ssl", "ssl_cert_", "node_extra_ca_certs",
-	"node_tls_reject_unauthorized", "node_use_", "git_ssl_", "curl_ca_bundle", "requests_ca_bundle", "pip_index_url", "pip_cert", "pip_proxy", "runner_", "github_actions", "github_server_url",
-	"github_api_url", "gitlab_ci", "ci_server_url", "ci_runner_description", "ci_runner_version", "ci_runner_executable_arch"}
+	"npm_config_registry", "npm_config_proxy", "npm_config_https_proxy", "npm_config_noproxy", "npm_config_cafile", "npm_config_strict_ssl", "ssl_cert_file", "ssl_cert_dir",
+	"node_extra_ca_certs", "node_tls_reject_unauthorized", "node_use_env_proxy", "node_use_system_ca", "git_ssl_cainfo", "git_ssl_capath", "git_ssl_no_verify", "curl_ca_bundle",
+	"requests_ca_bundle", "pip_index_url", "pip_cert", "pip_proxy", "runner_os", "runner_arch", "runner_name", "runner_environment", "runner_temp", "runner_tool_cache",
+	"runner_workspace", "runner_debug", "github_actions", "github_server_url", "github_api_url", "gitlab_ci", "ci_server_url", "ci_runner_description", "ci_runner_version",
+	"ci_runner_executable_arch"}
 
 // writeBundle puts all that a person needs who was not there into one file: the report in two forms, the version, and the
 // variables that say something of the network, with their secrets masked.
@@ -69,11 +72,14 @@ func (m *program) variables() string {
 	var lines []string
 	for _, kv := range m.Environ {
 		name, value, ok := strings.Cut(kv, "=")
-		if !ok || !slices.ContainsFunc(telling, func(p string) bool { return strings.HasPrefix(strings.ToLower(name), p) }) ||
-			strings.Contains(strings.ToLower(name), "token") {
+		if !ok || !slices.Contains(telling, strings.ToLower(name)) {
 			continue
 		}
-		lines = append(lines, source.Plain(name, 100)+"="+source.Plain(maskedValue(value), 2000))
+		mask := maskedValue
+		if strings.EqualFold(name, "GOFLAGS") {
+			mask = maskedFlags
+		}
+		lines = append(lines, source.Plain(name, 100)+"="+source.Plain(mask(value), 2000))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n") + "\n"
@@ -82,17 +88,40 @@ func (m *program) variables() string {
 // maskedValue hides what stands before an @, whatever it is made of.
 func maskedValue(value string) string {
 	parts := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == '|' })
+	if slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(p, "@") && !strings.Contains(p, "://") }) {
+		// a password with a comma in it, or an address without a scheme: nobody knows where it begins
+		scheme := ""
+		if before, _, ok := strings.Cut(parts[0], "://"); ok {
+			scheme = before + "://"
+		}
+		return scheme + hidden + value[strings.LastIndexByte(value, '@'):]
+	}
 	for i, p := range parts {
 		scheme, rest, ok := strings.Cut(p, "://")
 		if !ok {
-			scheme, rest = "", p
-		} else {
-			scheme += "://"
+			continue
 		}
 		if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-			rest = "***" + rest[at:]
+			rest = hidden + rest[at:]
 		}
-		parts[i] = source.Redact(scheme + rest)
+		parts[i] = source.Redact(scheme + "://" + rest)
 	}
 	return strings.Join(parts, ",")
+}
+
+// hidden stands for what is not shown.
+const hidden = "***"
+
+// harmless are flags of the go command in whose values nobody puts a secret. Those of linkers and of programs that are
+// started around tools have been seen with keys in them.
+var harmless = regexp.MustCompile(`^--?(?:mod|modcacherw|trimpath|insecure|buildvcs|race|v|x)(?:=[a-z]*)?$`)
+
+func maskedFlags(value string) string {
+	flags := strings.Fields(value)
+	for i, f := range flags {
+		if !harmless.MatchString(f) {
+			flags[i] = hidden
+		}
+	}
+	return strings.Join(slices.Compact(flags), " ")
 }

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -8,11 +9,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/org/goproxy-action/internal/source"
 )
 
-// maxBundle bounds a file of certificates; the usual ones have 200 to 300 kB.
+// maxBundle bounds a file of certificates, and all files of a directory together; the usual ones have 200 to 300 kB.
 const maxBundle = 8 << 20
 
 // maxFiles bounds a directory of certificates; Debian's has some 430 names for 140 certificates.
@@ -55,11 +57,7 @@ func (m *measurement) bundles() []Bundle {
 			case b.Adds:
 				pool = m.systemRoots().Clone()
 			}
-			if n, err := readBundle(b.Path, pool); err != nil {
-				b.Broken = err.Error()
-			} else {
-				b.Certificates = n
-			}
+			b.Certificates, b.Broken = m.files[b.Path].certificates(pool)
 		case b.Own:
 			pool = m.publicRoots()
 		default:
@@ -111,43 +109,124 @@ func (m *measurement) systemRoots() *x509.CertPool {
 	return x509.NewCertPool()
 }
 
-// readBundle adds the certificates of a file, or of the files in a directory, to a pool and counts them. What is no file,
-// too large or without any certificate is an error in words that go on from its name.
-func readBundle(path string, pool *x509.CertPool) (int, error) {
+// bundleFile is what is read at the path of a bundle: a file, or the files in a directory one after the other. Broken is
+// why nothing was, in words that go on from its name.
+type bundleFile struct {
+	data      []byte
+	directory bool
+	broken    string
+}
+
+// readBundles reads what the bundles name, each place once, and as far as it comes before over ends: the files are chosen
+// by whoever sets a variable, and may lie on a disk that hangs. They are parsed later, when nothing is measured any more.
+func readBundles(over context.Context, bundles []Bundle) (get func() map[string]bundleFile) {
+	var paths []string
+	for _, b := range bundles {
+		if b.Path != "" && !slices.Contains(paths, b.Path) {
+			paths = append(paths, b.Path)
+		}
+	}
+	files := collected(over, len(paths), func(int) bundleFile { return bundleFile{broken: "could not be read in time"} }, func(i int) bundleFile {
+		f, err := readBundle(over, paths[i])
+		if err != nil {
+			f.broken = err.Error()
+		}
+		return f
+	})
+	return func() map[string]bundleFile {
+		out := map[string]bundleFile{}
+		for i, f := range files() {
+			out[paths[i]] = f
+		}
+		return out
+	}
+}
+
+// readBundle reads a file, or the files of a directory. What is none of them or too large is an error in words that go on
+// from its name.
+func readBundle(ctx context.Context, path string) (bundleFile, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return 0, errors.New("does not exist")
+		return bundleFile{}, errors.New("does not exist")
 	case err != nil:
-		return 0, errors.New("cannot be read")
+		return bundleFile{}, errors.New("cannot be read")
 	case info.IsDir():
-		return readDirectory(path, pool)
+		return readDirectory(ctx, path)
 	case !info.Mode().IsRegular():
-		return 0, errors.New("is no regular file")
-	case info.Size() > maxBundle:
-		return 0, fmt.Errorf("has more than %d MB", maxBundle>>20)
+		return bundleFile{}, errors.New("is no regular file")
 	}
+	data, err := readPart(path, maxBundle)
+	return bundleFile{data: data}, err
+}
+
+// readPart reads a file that has at most limit bytes.
+func readPart(path string, limit int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return 0, errors.New("cannot be read")
+		return nil, errors.New("cannot be read")
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxBundle))
-	if err != nil {
-		return 0, errors.New("cannot be read")
-	}
-	n, broken := addCertificates(data, pool)
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	switch {
-	case n == 0 && broken > 0:
-		return 0, errors.New("holds no certificate that can be read")
-	case n == 0:
-		return 0, errors.New("holds no certificate")
+	case err != nil:
+		return nil, errors.New("cannot be read")
+	case len(data) > limit:
+		return nil, errLarge
 	}
-	return n, nil
+	return data, nil
+}
+
+var errLarge = fmt.Errorf("has more than %d MB", maxBundle>>20)
+
+// readDirectory is readBundle for a directory, as OpenSSL's capath is one; what is below it is not looked at. All its files
+// together are bounded as one.
+func readDirectory(ctx context.Context, path string) (bundleFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return bundleFile{}, errors.New("cannot be read")
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(maxFiles)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return bundleFile{}, errors.New("cannot be read")
+	}
+	out := bundleFile{directory: true}
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return bundleFile{}, errors.New("could not be read in time")
+		}
+		if info, err := os.Stat(filepath.Join(path, name)); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		data, err := readPart(filepath.Join(path, name), maxBundle-len(out.data))
+		if errors.Is(err, errLarge) {
+			return bundleFile{}, err
+		}
+		out.data = append(append(out.data, data...), '\n')
+	}
+	return out, nil
+}
+
+// certificates adds what is there to a pool and counts it; broken is why the file is no use.
+func (f bundleFile) certificates(pool *x509.CertPool) (n int, broken string) {
+	if f.broken != "" {
+		return 0, f.broken
+	}
+	n, unread := addCertificates(f.data, pool)
+	switch {
+	case n > 0:
+		return n, ""
+	case f.directory:
+		return 0, "is a directory without certificates"
+	case unread > 0:
+		return 0, "holds no certificate that can be read"
+	}
+	return 0, "holds no certificate"
 }
 
 // addCertificates adds those of PEM blocks; other blocks are passed over.
-func addCertificates(data []byte, pool *x509.CertPool) (n, broken int) {
+func addCertificates(data []byte, pool *x509.CertPool) (n, unread int) {
 	for len(data) > 0 {
 		var block *pem.Block
 		if block, data = pem.Decode(data); block == nil {
@@ -158,37 +237,11 @@ func addCertificates(data []byte, pool *x509.CertPool) (n, broken int) {
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			broken++
+			unread++
 			continue
 		}
 		pool.AddCert(cert)
 		n++
 	}
-	return n, broken
-}
-
-// readDirectory is readBundle for a directory, as OpenSSL's capath is one; what is below it is not looked at.
-func readDirectory(path string, pool *x509.CertPool) (int, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, errors.New("cannot be read")
-	}
-	defer f.Close()
-	names, err := f.Readdirnames(maxFiles)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, errors.New("cannot be read")
-	}
-	total := 0
-	for _, name := range names {
-		if info, err := os.Stat(filepath.Join(path, name)); err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		if n, err := readBundle(filepath.Join(path, name), pool); err == nil {
-			total += n
-		}
-	}
-	if total == 0 {
-		return 0, errors.New("is a directory without certificates")
-	}
-	return total, nil
+	return n, unread
 }

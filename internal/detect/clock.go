@@ -3,6 +3,7 @@ package detect
 import (
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,27 +19,28 @@ const (
 	dateTime = "2006-01-02 15:04 MST"
 )
 
-// clock tells whether this machine's clock is wrong: by the dates in answers that were verified, else by certificates of
+// clock tells whether this machine's clock is wrong: by the dates in verified answers of sources that have nothing to do
+// with each other, else by certificates of
 // hosts that have nothing to do with each other, all of which would be valid at one other time. One host whose
 // certificate has expired proves nothing.
 func (m *measurement) clock(now time.Time, rows []Row) Trait {
 	t := Trait{Name: ClockWrong}
-	var skews []time.Duration
-	for _, r := range rows {
-		if r.OK && r.Dated {
-			skews = append(skews, r.Skew)
-		}
-	}
-	if len(skews) > 0 {
-		slices.Sort(skews)
+	if skews := skewsOf(rows); len(skews) > 0 {
+		// of two in the middle the one that is less off, so that no single source says what time it is
 		middle := skews[(len(skews)-1)/2]
-		t.Answer = No
-		said := fmt.Sprintf("the clocks of %d verified answers are within %d minutes of this machine's", len(skews), maxSkew/time.Minute)
-		if middle.Abs() > maxSkew {
-			t.Answer = Yes
-			said = fmt.Sprintf("this machine's clock is %s %s, by the dates of %d verified answers", strings.TrimSuffix(middle.Abs().Round(time.Minute).String(), "0s"), direction(middle), len(skews))
+		if other := skews[len(skews)/2]; other.Abs() < middle.Abs() {
+			middle = other
 		}
-		t.Evidence = []string{said}
+		switch off := middle.Abs() > maxSkew; {
+		case off && len(skews) == 1:
+			t.Evidence = []string{fmt.Sprintf("the date of one source, which alone proves nothing, is %s from this machine's", span(middle))}
+		case off:
+			t.Answer = Yes
+			t.Evidence = []string{fmt.Sprintf("this machine's clock is %s %s, by the dates of %d verified answers", span(middle), direction(middle), len(skews))}
+		default:
+			t.Answer = No
+			t.Evidence = []string{fmt.Sprintf("the clocks of %d verified answers are within %d minutes of this machine's", len(skews), maxSkew/time.Minute)}
+		}
 		return t
 	}
 	// the time at which all certificates that are out of date would be valid
@@ -83,9 +85,30 @@ func (m *measurement) clock(now time.Time, rows []Row) Trait {
 	return t
 }
 
+// skewsOf are by how much the clocks of verified sources are ahead of ours, sorted: one for each domain, and of several the
+// one that is least off.
+func skewsOf(rows []Row) []time.Duration {
+	known := map[string]time.Duration{}
+	for _, r := range rows {
+		loc, err := source.Locate(r.Source.URL)
+		if err != nil || !r.OK || !r.Dated {
+			continue
+		}
+		if before, ok := known[domain(loc.Host)]; !ok || r.Skew.Abs() < before.Abs() {
+			known[domain(loc.Host)] = r.Skew
+		}
+	}
+	return slices.Sorted(maps.Values(known))
+}
+
 func direction(skew time.Duration) string {
 	if skew > 0 {
 		return "behind"
 	}
 	return "ahead"
+}
+
+// span is a skew in hours and minutes.
+func span(skew time.Duration) string {
+	return strings.TrimSuffix(skew.Abs().Round(time.Minute).String(), "0s")
 }

@@ -90,8 +90,9 @@ func (m *measurement) dig(ctx, over context.Context) (finish func(*Report)) {
 		row, _ := m.ask(ctx, jobs[i], func(Row, egress.Seen) {})
 		return row
 	})
+	files := readBundles(over, m.Deep.Bundles)
 	return func(r *Report) {
-		r.Names = names()
+		r.Names, m.files = names(), files()
 		answers := rows()
 		for i, c := range m.Deep.Proxies {
 			n := len(m.Deep.Needed)

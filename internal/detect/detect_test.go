@@ -292,14 +292,38 @@ func TestHostileAnswers(t *testing.T) {
 	w.Serve("down.test", upstreamtest.RedirectPortal("http://login.test/"))
 	w.Serve("inside.test", upstreamtest.RedirectPortal("https://169.254.169.254/"))
 	w.Serve("login.test", good())
-	r := detect.Measure(context.Background(), detect.Options{Dialer: dialer(w), Now: []detect.Target{target("down", "https://down.test"), target("inside", "https://inside.test")}})
-	for i, want := range []string{"redirects to plain http", "redirects to an address of this network"} {
+	w.Answer("metadata.test", netip.MustParseAddr("169.254.169.254"))
+	w.Answer("loopback.test", netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::1"))
+	w.Serve("to-metadata.test", upstreamtest.RedirectPortal("https://metadata.test/"))
+	w.Serve("to-loopback.test", upstreamtest.RedirectPortal("https://loopback.test/"))
+	w.Serve("mapped.test", upstreamtest.RedirectPortal("https://[::ffff:169.254.169.254]/"))
+	var targets []detect.Target
+	for _, name := range []string{"down", "inside", "to-metadata", "to-loopback", "mapped"} {
+		targets = append(targets, target(name, "https://"+name+".test"))
+	}
+	r := detect.Measure(context.Background(), detect.Options{Dialer: dialer(w), Now: targets})
+	for i, want := range []string{"redirects to plain http", "redirects to an address of this network", "redirects to an address of this machine", "redirects to an address of this machine",
+		"redirects to an address of this network"} {
 		if r.Rows[i].OK || !strings.Contains(r.Rows[i].Reason, want) {
 			t.Errorf("row %+v, want %q", r.Rows[i], want)
 		}
 	}
 	if w.Hits("login.test") != 0 {
 		t.Error("followed to plain http")
+	}
+	if got := w.Hosts(); slices.Contains(got, "metadata.test") || slices.Contains(got, "loopback.test") {
+		t.Errorf("connected to %q", got)
+	}
+	// where a redirect leads, nobody learns what was asked for by the Referer
+	referer := make(chan string, 1)
+	w.Serve("on.test", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		referer <- r.Header.Get("Referer")
+		good().ServeHTTP(w, r)
+	}))
+	w.Serve("from.test", http.RedirectHandler("https://on.test/", http.StatusFound))
+	r = detect.Measure(context.Background(), detect.Options{Dialer: dialer(w), Now: []detect.Target{target("from", "https://from.test")}})
+	if got := <-referer; got != "" || !r.Rows[0].OK {
+		t.Errorf("Referer %q, %+v", got, r.Rows[0])
 	}
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()

@@ -163,6 +163,8 @@ type measurement struct {
 	interception string
 	// portal says where plain http leads everybody; empty where it does not.
 	portal string
+	// files are what the bundles' paths hold.
+	files map[string]bundleFile
 }
 
 // inForce is the way that the settings give a target.
@@ -341,7 +343,7 @@ func masked(reason, rawurl string, proxy *url.URL) string {
 var errRedirect = errors.New("redirects")
 
 // redirect follows what an honest source does: a few steps, never down to plain http, never to an address that only
-// this machine or its network has.
+// this machine or its network has. Where a name leads, egress looks when it dials.
 func redirect(request *http.Request, via []*http.Request) error {
 	switch ip, err := netip.ParseAddr(request.URL.Hostname()); {
 	case len(via) > maxRedirects:
@@ -351,6 +353,7 @@ func redirect(request *http.Request, via []*http.Request) error {
 	case err == nil && (ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified()) && request.URL.Hostname() != via[0].URL.Hostname():
 		return fmt.Errorf("%w to an address of this network", errRedirect)
 	}
+	request.Header.Del("Referer") // it names what was asked for, a private module among it
 	return nil
 }
 
@@ -438,6 +441,8 @@ func explain(err error, seen egress.Seen, j job, waited time.Duration) (Fault, C
 			fault = OtherFault
 		}
 		return by(fault, ConnectionCut, ProxyDead, "the connection was cut")
+	case errors.Is(err, egress.ErrInward):
+		return OtherFault, Redirected, errRedirect.Error() + " to an address of this machine"
 	case errors.Is(err, errRedirect):
 		return OtherFault, Redirected, source.Plain(source.Redact(err.Error()), 200)
 	case timeout(err) && seen.Connected && j.proxy != nil && seen.ProxyStatus == 0 && strings.HasPrefix(j.target.Source.URL, "https:"):

@@ -1,6 +1,7 @@
 package detect_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +60,14 @@ func serve(w *upstreamtest.World) {
 	for _, h := range hosts {
 		w.Serve(h, good())
 	}
+}
+
+// dated is a good source whose clock is off.
+func dated(by time.Duration) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Date", time.Now().Add(by).UTC().Format(http.TimeFormat))
+		rw.Write([]byte(page))
+	})
 }
 
 // What is true of a network: what is played, and the answers that differ from those of a plain one.
@@ -118,6 +128,14 @@ func TestTraits(t *testing.T) {
 			}
 			return nil
 		}, map[string]detect.Answer{detect.ClockWrong: detect.Yes}, "clock is 24h0m ahead, by the dates of 3 verified answers", detect.Direct},
+		"one of two dates is of last year": {func(_ *testing.T, w *upstreamtest.World) func(*detect.Options) {
+			w.Serve("b.test", dated(-365*24*time.Hour))
+			return func(o *detect.Options) { o.Now = append(o.Now[:2], target("again", "https://b.test/x")) }
+		}, nil, "the clocks of 2 verified answers are within 5 minutes", detect.Direct},
+		"the only date is of next year": {func(_ *testing.T, w *upstreamtest.World) func(*detect.Options) {
+			w.Serve("official.test", dated(365*24*time.Hour))
+			return func(o *detect.Options) { o.Now = o.Now[:1] }
+		}, map[string]detect.Answer{detect.ClockWrong: detect.NotKnown}, "one source, which alone proves nothing, is 8760h0m from this machine's", detect.Direct},
 		"a date out of a cache": {func(_ *testing.T, w *upstreamtest.World) func(*detect.Options) {
 			for _, h := range hosts {
 				w.Serve(h, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -292,17 +310,31 @@ func TestBundles(t *testing.T) {
 		t.Fatal(err)
 	}
 	file("capath/spy.pem", encode(spy.Cert))
+	// many names for one large file: what is read is bounded by all of them together
+	many := t.TempDir()
+	large := file("large.pem", bytes.Repeat(encode(w.CA.Cert), 4<<20/len(encode(w.CA.Cert))))
+	for i := range 500 {
+		if err := os.Link(large, filepath.Join(many, strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
 	d := dialer(w)
 	d.Roots = spy.Pool()
 	r := detect.Measure(t.Context(), detect.Options{Dialer: d, Settings: settings("HTTPS_PROXY", p.URL()), Interception: detect.Interception{Public: w.CA.Pool()},
 		Now: []detect.Target{target(source.Official, "https://official.test")},
 		Deep: detect.Deep{Bundles: []detect.Bundle{{Tool: "go"}, {Tool: "npm", Own: true}, {Tool: "npm with", Own: true, Adds: true, Path: withSpy}, {Tool: "bun", Adds: true, Path: withCA}, {Tool: "git", Path: withCA},
-			{Tool: "pip", Path: withSpy}, {Tool: "cargo", Path: filepath.Join(dir, "none.pem")}, {Tool: "curl", Path: file("empty.pem", nil)}, {Tool: "dir", Path: empty}, {Tool: "capath", Path: filepath.Join(dir, "capath")}}}})
+			{Tool: "pip", Path: withSpy}, {Tool: "cargo", Path: filepath.Join(dir, "none.pem")}, {Tool: "curl", Path: file("empty.pem", nil)}, {Tool: "dir", Path: empty}, {Tool: "capath", Path: filepath.Join(dir, "capath")},
+			{Tool: "many", Path: many}}}})
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
 	want := []struct {
 		trusts detect.Answer
 		n      int
 		broken string
-	}{{detect.Yes, 0, ""}, {detect.No, 0, ""}, {detect.Yes, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 0, "does not exist"}, {detect.No, 0, "holds no certificate"}, {detect.No, 0, "is a directory without certificates"}, {detect.Yes, 1, ""}}
+	}{{detect.Yes, 0, ""}, {detect.No, 0, ""}, {detect.Yes, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 1, ""}, {detect.Yes, 1, ""}, {detect.No, 0, "does not exist"}, {detect.No, 0, "holds no certificate"}, {detect.No, 0, "is a directory without certificates"}, {detect.Yes, 1, ""},
+		{detect.No, 0, "has more than 8 MB"}}
 	for i, b := range r.Bundles {
 		if b.Trusts != want[i].trusts || b.Certificates != want[i].n || b.Broken != want[i].broken {
 			t.Errorf("%s: trusts %d, %d certificates, %q; want %+v", b.Tool, b.Trusts, b.Certificates, b.Broken, want[i])

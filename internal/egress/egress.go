@@ -42,6 +42,27 @@ type Dialer struct {
 // ErrRefusedAddress is what an error of DialContext wraps when Judge refused all addresses.
 var ErrRefusedAddress = errors.New("address is not allowed")
 
+// ErrInward is what an error of a Client wraps when a redirect led to a name whose addresses are all of this machine, or of
+// its link alone, as that of a cloud's metadata is.
+var ErrInward = errors.New("address of this machine")
+
+// led marks the context of a request that another host's redirect has made.
+type led struct{}
+
+// inward tells whether an address is one that only this machine has, or its link.
+func inward(ip netip.Addr) bool {
+	return ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified()
+}
+
+// redirected tells whether a request is for another host than the one that the chain of redirects began with.
+func redirected(r *http.Request) bool {
+	first := r
+	for first.Response != nil && first.Response.Request != nil {
+		first = first.Response.Request
+	}
+	return first.URL.Hostname() != r.URL.Hostname()
+}
+
 // Trace collects what happened on the way to one source. It is safe for concurrent use; the first connection counts.
 type Trace struct {
 	mu                            sync.Mutex
@@ -210,7 +231,11 @@ func (t *traced) RoundTrip(request *http.Request) (*http.Response, error) {
 			})
 		},
 	}
-	response, err := t.next.RoundTrip(request.WithContext(httptrace.WithClientTrace(request.Context(), hooks)))
+	ctx := httptrace.WithClientTrace(request.Context(), hooks)
+	if redirected(request) {
+		ctx = context.WithValue(ctx, led{}, true)
+	}
+	response, err := t.next.RoundTrip(request.WithContext(ctx))
 	t.trace.locked(func() {
 		var unverified *tls.CertificateVerificationError
 		switch {
@@ -317,6 +342,13 @@ func (d *Dialer) dial(ctx context.Context, network, address string, toProxy bool
 		if len(ips) == 0 && refusal != nil {
 			return nil, errors.Join(ErrRefusedAddress, refusal)
 		}
+	}
+	if ctx.Value(led{}) != nil && !toProxy {
+		outward := slices.DeleteFunc(slices.Clone(ips), inward)
+		if len(outward) == 0 && len(ips) > 0 {
+			return nil, ErrInward
+		}
+		ips = outward
 	}
 	if len(ips) == 0 {
 		return nil, &net.DNSError{Err: "no address", Name: host, IsNotFound: true}

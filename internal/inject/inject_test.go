@@ -48,7 +48,11 @@ func TestProxies(t *testing.T) {
 	if got := (Proxies{NoProxy: "corp.example"}).Changes(env(nil)); len(got) != 0 {
 		t.Errorf("changes %v", names(got))
 	}
-	p := Proxies{HTTPS: "http://ci:s3cret@p:1", Origin: "input https-proxy"}
+	p := Proxies{NoProxy: "a.test,ci:s3cret@b.test", Wished: true}
+	if got := names(p.Changes(env(nil))); len(got) != 2 || !strings.HasPrefix(got[0], "NO_PROXY=a.test,***,localhost") {
+		t.Errorf("changes %q", got)
+	}
+	p = Proxies{HTTPS: "http://ci:s3cret@p:1", Origin: "input https-proxy"}
 	want := []string{"https_proxy=http://***@p:1", "NO_PROXY=localhost,127.0.0.1,::1,[::1]", "no_proxy=localhost,127.0.0.1,::1,[::1]"}
 	if diff := cmp.Diff(want, names(p.Changes(env(map[string]string{"HTTPS_PROXY": "http://ci:s3cret@p:1"})))); diff != "" {
 		t.Error(diff)

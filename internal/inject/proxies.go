@@ -26,18 +26,18 @@ var loopback = []string{"localhost", "127.0.0.1", "::1", "[::1]"}
 // Nothing is returned where nothing is wished.
 func (p Proxies) Changes(lookup func(string) (string, bool)) []Change {
 	var out []Change
-	both := func(name, value, why string) {
+	both := func(name, value, shown, why string) {
 		for _, n := range []string{name, strings.ToLower(name)} {
 			if old, _ := lookup(n); old != value {
-				out = append(out, Change{Kind: "env", Ecosystem: "proxy", Name: n, Value: value, Shown: source.Redact(value), Why: why})
+				out = append(out, Change{Kind: "env", Ecosystem: "proxy", Name: n, Value: value, Shown: shown, Why: why})
 			}
 		}
 	}
 	if p.HTTPS != "" {
-		both("HTTPS_PROXY", p.HTTPS, p.Origin+" names the proxy")
+		both("HTTPS_PROXY", p.HTTPS, source.Redact(p.HTTPS), p.Origin+" names the proxy")
 	}
 	if p.HTTP != "" {
-		both("HTTP_PROXY", p.HTTP, p.Origin+" names the proxy")
+		both("HTTP_PROXY", p.HTTP, source.Redact(p.HTTP), p.Origin+" names the proxy")
 	}
 	if p.HTTPS == "" && p.HTTP == "" && len(p.Hosts) == 0 && !p.Wished {
 		return out
@@ -46,8 +46,20 @@ func (p Proxies) Changes(lookup func(string) (string, bool)) []Change {
 	if len(p.Hosts) > 0 {
 		why = strings.Join(p.Hosts, ", ") + " answers directly, but not through the proxy"
 	}
-	both("NO_PROXY", MergeNoProxy(p.NoProxy, p.Hosts), why)
+	list := MergeNoProxy(p.NoProxy, p.Hosts)
+	both("NO_PROXY", list, shownList(list), why)
 	return out
+}
+
+// shownList is a list of hosts without secrets: in one nothing has an @, unless somebody took it for a list of addresses.
+func shownList(value string) string {
+	entries := strings.Split(value, ",")
+	for i, e := range entries {
+		if strings.Contains(e, "@") {
+			entries[i] = "***"
+		}
+	}
+	return strings.Join(entries, ",")
 }
 
 // MergeNoProxy adds this machine and the hosts to a NO_PROXY list, in the one form that works in nearly all clients: a

@@ -49,7 +49,9 @@ func (j *job) doctor(ctx context.Context, thing string, o *report.Outcome) error
 	j.config.Probe.V, j.config.Strategy.V, j.deep = config.ProbeAll, config.StrategyKeep, true
 	j.readMachine()
 	j.proxies.Broken = nil // the rows tell
-	j.extra = subject.targets
+	if j.extra, err = j.accepted(ctx, engine, subject); err != nil {
+		return err
+	}
 	seen, plan, err := j.look(ctx, engine)
 	if err != nil {
 		return err
@@ -136,6 +138,30 @@ func (j *job) wanted(thing string) (wanted, error) {
 	return w, nil
 }
 
+// accepted are the targets whose sources may be asked by name: a registry that the checkout names is told no name of a
+// package either.
+func (j *job) accepted(ctx context.Context, engine *decide.Engine, w wanted) ([]detect.Target, error) {
+	if w.item == nil {
+		return w.targets, nil
+	}
+	var sources []source.Source
+	for _, e := range j.every {
+		if e.Name == w.tool {
+			sources = e.InForce
+		}
+	}
+	allowed, err := j.permittedByName(ctx, engine, sources)
+	return slices.DeleteFunc(slices.Clone(w.targets), func(t detect.Target) bool { return !allowed[t.Source.URL] }), err
+}
+
+// unasked is why a source has no row.
+func (j *job) unasked(s source.Source) string {
+	if s.Origin == source.Checkout && !j.listed(s) {
+		return "it was not asked, since a file of the checkout names it and no list of trusted hosts has it"
+	}
+	return "it was not asked"
+}
+
 // anyPage asks for an address as it is: any answer that is no refusal will do.
 func anyPage(rawurl string) detect.Check {
 	return func(ctx context.Context, fetch detect.Fetch) (detect.Verdict, error) {
@@ -188,7 +214,7 @@ func (j *job) subject(e *ecosystem.Ecosystem, s source.Source, seen detect.Repor
 	if name == "" {
 		name = source.Plain(source.Redact(s.URL), 100)
 	}
-	sub := diagnose.Subject{Name: e.Name + ": " + name, Tool: e.Name, Source: s, Setting: setting(e), Named: e.Named, Unasked: "it was not asked"}
+	sub := diagnose.Subject{Name: e.Name + ": " + name, Tool: e.Name, Source: s, Setting: setting(e), Named: e.Named, Unasked: j.unasked(s)}
 	for _, r := range seen.Rows {
 		if r.Source.URL == s.URL && r.Via == j.way(s) && r.Source.Role == s.Role {
 			sub.Row = &r
@@ -216,7 +242,7 @@ func (j *job) thingSubjects(w wanted, seen detect.Report) []diagnose.Subject {
 		return []diagnose.Subject{{Name: w.name, Tool: w.tool, Setting: w.item.Private, Unasked: "it is private, so no public source is told its name"}}
 	}
 	for _, t := range w.targets {
-		sub := diagnose.Subject{Name: w.name, Tool: w.tool, Source: t.Source, Any: true, Setting: "as named"}
+		sub := diagnose.Subject{Name: w.name, Tool: w.tool, Source: t.Source, Any: true, Setting: "as named", Unasked: j.unasked(t.Source)}
 		for _, e := range j.every {
 			if w.item != nil && e.Name == w.tool {
 				sub.Name, sub.Item, sub.Any = fmt.Sprintf("%s at %s", w.name, t.Source.ID), w.name, false

@@ -19,6 +19,9 @@ var secretParam = regexp.MustCompile(`(?i)([?&;][^=&;\s]*(?:token|secret|passw|k
 // asterisks. It works on any text, and leaves everything else as it is.
 func Redact(s string) string {
 	if !strings.Contains(s, "://") {
+		if strings.ContainsAny(s, "?&;") && strings.Contains(s, "=") { // what is left of an address without its host
+			s = secretParam.ReplaceAllString(s, "${1}***")
+		}
 		return s
 	}
 	s = brokenUserinfo.ReplaceAllString(s, "${1}***@")

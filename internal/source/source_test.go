@@ -98,6 +98,8 @@ func TestRedact(t *testing.T) {
 		"https://h/@scope/pkg":                       "https://h/@scope/pkg",
 		"https://h:8443/@scope/pkg":                  "https://h:8443/@scope/pkg",
 		"https://h/x?token=abc&v=1":                  "https://h/x?token=***&v=1",
+		"not found: /x?v=1&token=abc/y HTTP/1.1":     "not found: /x?v=1&token=*** HTTP/1.1",
+		"a; b=c":                                     "a; b=c",
 		"https://h/x?v=1&X-Amz-Signature=abc#f":      "https://h/x?v=1&X-Amz-Signature=***#f",
 		"https://goproxy.cn|https://a:b@c,direct":    "https://goproxy.cn|https://***@c,direct",
 		"GOPROXY=https://u:p@goproxy.cn,https://x.y": "GOPROXY=https://***@goproxy.cn,https://x.y",
