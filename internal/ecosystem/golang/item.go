@@ -90,7 +90,7 @@ func (q asked) check(ctx context.Context, fetch detect.Fetch) (detect.Verdict, e
 	if info.Version != q.version {
 		return wrong(detect.OtherFault, "describes the version %s in the place of %s", source.Plain(info.Version, 60), q.version)
 	}
-	if f, err := modfile.ParseLax("go.mod", files[".mod"].Body, nil); err != nil || f.Module == nil && len(f.Syntax.Stmt) > 0 {
+	if !isGoMod(files[".mod"].Body) {
 		return wrong(detect.PageFault, "answered with a page that is no go.mod")
 	}
 	if !strings.HasPrefix(string(files[".zip"].Body), "PK") {
@@ -110,6 +110,19 @@ func (q asked) check(ctx context.Context, fetch detect.Fetch) (detect.Verdict, e
 	}
 	verdict.Content = detect.Yes
 	return verdict, nil
+}
+
+// maxParsed bounds a stranger's go.mod that is parsed: one of 4 MB may take a second and 850 MB. The largest of public
+// repositories have some 200 KB.
+const maxParsed = 256 << 10
+
+// isGoMod tells a go.mod from a page. One without a line is one, too.
+func isGoMod(data []byte) bool {
+	if len(data) > maxParsed {
+		return modfile.ModulePath(data) != ""
+	}
+	f, err := modfile.ParseLax("go.mod", data, nil)
+	return err == nil && (f.Module != nil || len(f.Syntax.Stmt) == 0)
 }
 
 // compare holds a go.mod against the log's record of it.
