@@ -86,6 +86,9 @@ type Cached struct {
 type Item struct {
 	// Private is why no public source is told its name ("GOPRIVATE=corp.example"); empty where they may be.
 	Private string
+	// Assumed is why it may be private though no setting says so, so that no source of everybody's is told its name; empty
+	// where nothing speaks for that.
+	Assumed string
 	// Target asks a source for it.
 	Target func(source.Source) detect.Target
 }

@@ -33,20 +33,29 @@ func (v *view) item(path, version string) (ecosystem.Item, error) {
 	var it ecosystem.Item
 	for _, name := range []string{"GONOPROXY", "GOPRIVATE"} {
 		if value := v.set.get(name).value; value != "" {
-			if module.MatchPrefixPatterns(value, path) {
+			if module.MatchPrefixPatterns(patterns(value), path) {
 				it.Private = name + "=" + source.Plain(value, 200)
 			}
 			break // GONOPROXY stands in the place of GOPRIVATE
 		}
 	}
+	if it.Private == "" && v.owners(nil)(path) {
+		it.Assumed = "it belongs to the owner of the checkout's own modules and may be private: GOPRIVATE says that it is, modules.public in the settings that it is not"
+	}
 	db := parseSumDB(v.set.get("GOSUMDB").value, v.m.SumDBKeys)
-	private := module.MatchPrefixPatterns(cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value), path)
+	private := it.Assumed != "" || module.MatchPrefixPatterns(patterns(cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value)), path)
 	it.Target = func(s source.Source) detect.Target {
 		q := asked{prober: prober{known: known{path: path, version: version}, base: trimBase(s.URL), db: db}, escaped: escaped + "/@v/" + at, logged: db.sound() && !private}
 		s.Role = "item"
 		return detect.Target{Source: s, Check: q.check}
 	}
 	return it, nil
+}
+
+// patterns are those of GOPRIVATE and its family without the spaces that people put between them. The go command takes a
+// space for a part of the pattern, and tells the names.
+func patterns(value string) string {
+	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }), ",")
 }
 
 // asked is one module at a version at one source.

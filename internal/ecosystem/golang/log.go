@@ -53,8 +53,8 @@ func (v *view) log() *ecosystem.Log {
 // known the base commit says which these are: a change that calls its module by a stranger's name would hide the
 // stranger's lines.
 func (v *view) private(base *lockfile.Checkout) func(string) bool {
-	patterns, assumed := cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value), v.owners(base)
-	return func(path string) bool { return module.MatchPrefixPatterns(patterns, path) || assumed(path) }
+	named, assumed := patterns(cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value)), v.owners(base)
+	return func(path string) bool { return module.MatchPrefixPatterns(named, path) || assumed(path) }
 }
 
 // owners tells which module paths belong to the owner of the checkout's own modules, and are not called public.
