@@ -185,6 +185,19 @@ func TestDoctorAsksNobodyTheCheckoutNames(t *testing.T) {
 	}
 }
 
+// A home that is a link to the checkout is the checkout's.
+func TestDoctorWithTheCheckoutAsHome(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.file(".npmrc", "fund=false\n")
+	s.file(".netrc", "machine official.test login ci password hush\n")
+	s.env["HOME"] = filepath.Join(s.home, "link")
+	if err := os.Symlink(s.dir, s.env["HOME"]); err != nil {
+		t.Fatal(err)
+	}
+	s.run("doctor", "--directory", s.dir).want(t, 0, []string{"no settings in it are read", ".netrc is not read"}, nil)
+}
+
 func TestDoctorMistakes(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
