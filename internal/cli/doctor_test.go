@@ -158,16 +158,42 @@ func TestDetectTellsWhatItDidNotAsk(t *testing.T) {
 	s.run("detect", s.dir).want(t, 0, []string{"official for go: the policies do not accept it by its name"}, nil)
 }
 
-// A private name is told to nobody.
+// A private name is told to nobody, and what may be one to none of everybody's.
 func TestDoctorKeepsPrivateNames(t *testing.T) {
 	t.Parallel()
+	for name, tt := range map[string]struct {
+		play        func(s *stage)
+		thing, said string
+	}{
+		"GOPRIVATE":              {func(s *stage) { s.env["GOPRIVATE"] = "corp.test" }, "corp.test/secret@v1.0.0", "it is private"},
+		"GOPRIVATE with a space": {func(s *stage) { s.env["GOPRIVATE"] = "other.test, corp.test" }, "corp.test/secret@v1.0.0", "it is private"},
+		"the owner's":            {func(s *stage) { s.file("go.mod", "module github.com/corp/app\n\ngo 1.26\n"); s.file("go.sum", "") }, "github.com/corp/secret@v1.0.0", "may be private"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			tt.play(s)
+			s.run("doctor", "--directory", s.dir, tt.thing).want(t, 0, []string{tt.said}, nil)
+			for _, h := range s.world.Hosts() {
+				if slices.ContainsFunc(s.world.Requests(h), func(r string) bool { return strings.Contains(r, "secret") }) || strings.Contains(h, "corp.test") {
+					t.Errorf("%s was told", h)
+				}
+			}
+			if slices.ContainsFunc(s.world.Resolved(), func(n string) bool { return strings.Contains(n, "corp") }) {
+				t.Errorf("resolved %q", s.world.Resolved())
+			}
+		})
+	}
+	// a proxy of one's own is asked
 	s := newStage(t)
-	s.env["GOPRIVATE"] = "corp.test"
-	s.run("doctor", "--directory", s.dir, "corp.test/secret@v1.0.0").want(t, 0, []string{"it is private"}, nil)
-	for _, h := range s.world.Hosts() {
-		if slices.ContainsFunc(s.world.Requests(h), func(r string) bool { return strings.Contains(r, "secret") }) || strings.Contains(h, "corp.test") {
-			t.Errorf("%s was told", h)
-		}
+	s.world.Serve("athens.test", s.proxy)
+	s.env["GOPROXY"] = "https://athens.test"
+	s.file("go.mod", "module github.com/google/app\n\ngo 1.26\n")
+	s.file("go.sum", "")
+	s.run("doctor", "--directory", s.dir, "github.com/google/uuid@v1.6.0").want(t, 0, []string{"github.com/google/uuid@v1.6.0 at athens.test"}, nil)
+	got := s.world.Requests("athens.test")
+	if !slices.Contains(got, "GET /github.com/google/uuid/@v/v1.6.0.zip") {
+		t.Errorf("asked %q", got)
 	}
 }
 
@@ -188,6 +214,19 @@ func TestDoctorAsksNobodyTheCheckoutNames(t *testing.T) {
 			t.Errorf("%q: exit %d, %+v", thing, e.code, r.Diagnoses)
 		}
 	}
+}
+
+// A home that is a link to the checkout is the checkout's.
+func TestDoctorWithTheCheckoutAsHome(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.file(".npmrc", "fund=false\n")
+	s.file(".netrc", "machine official.test login ci password hush\n")
+	s.env["HOME"] = filepath.Join(s.home, "link")
+	if err := os.Symlink(s.dir, s.env["HOME"]); err != nil {
+		t.Fatal(err)
+	}
+	s.run("doctor", "--directory", s.dir).want(t, 0, []string{"no settings in it are read", ".netrc is not read"}, nil)
 }
 
 func TestDoctorMistakes(t *testing.T) {

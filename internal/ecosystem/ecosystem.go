@@ -90,6 +90,9 @@ type Item struct {
 	Private string
 	// Logged is true where the checksum database is asked about it.
 	Logged bool
+	// Assumed is why it may be private though no setting says so, so that no source of everybody's is told its name; empty
+	// where nothing speaks for that.
+	Assumed string
 	// Target asks a source for it.
 	Target func(source.Source) detect.Target
 }

@@ -248,8 +248,17 @@ func (t *traced) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// Addresses resolves a host, by the same resolver that dialling uses.
+// maxAddresses is how many addresses of a name are taken: a name server may give thousands, each of which would be dialled
+// and shown. The largest mirrors have a dozen.
+const maxAddresses = 32
+
+// Addresses resolves a host, by the same resolver that dialling uses, to 32 addresses at most.
 func (d *Dialer) Addresses(ctx context.Context, host string) ([]netip.Addr, error) {
+	ips, err := d.resolve(ctx, host)
+	return ips[:min(len(ips), maxAddresses)], err
+}
+
+func (d *Dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{ip.Unmap()}, nil
 	}

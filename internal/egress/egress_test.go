@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,5 +112,34 @@ func TestJudged(t *testing.T) {
 	d.Judge = func(netip.Addr) error { return errors.New("none") }
 	if _, err := d.dial(t.Context(), "tcp", "a.test:443", false, trace); !errors.Is(err, ErrRefusedAddress) || len(dialled) != 1 {
 		t.Errorf("dialled %q: %v", dialled, err)
+	}
+}
+
+// A name with thousands of addresses is no reason to dial them all.
+func TestManyAddresses(t *testing.T) {
+	t.Parallel()
+	var dialled atomic.Int64
+	many := make([]netip.Addr, 5000)
+	for i := range many {
+		many[i] = netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)})
+	}
+	d := &Dialer{Resolve: func(context.Context, string) ([]netip.Addr, error) { return many, nil },
+		Dial: func(context.Context, string, string) (net.Conn, error) {
+			dialled.Add(1)
+			return nil, errors.New("refused")
+		}}
+	trace := new(Trace)
+	client, free := d.Client(nil, trace)
+	defer free()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://many.test/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response, err := client.Do(request); err == nil {
+		response.Body.Close()
+		t.Error("connected")
+	}
+	if n := dialled.Load(); n != 32 || len(trace.Seen().IPs) != 32 {
+		t.Errorf("dialled %d, shows %d", n, len(trace.Seen().IPs))
 	}
 }

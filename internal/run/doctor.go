@@ -129,6 +129,9 @@ func (j *job) wanted(thing string) (wanted, error) {
 			return w, nil
 		}
 		for _, s := range e.InForce {
+			if item.Assumed != "" && s.Public {
+				continue
+			}
 			w.targets = append(w.targets, item.Target(s))
 		}
 	}
@@ -240,6 +243,9 @@ func (j *job) thingSubjects(w wanted, seen detect.Report) []diagnose.Subject {
 	var out []diagnose.Subject
 	if w.item != nil && w.item.Private != "" {
 		return []diagnose.Subject{{Name: w.name, Tool: w.tool, Setting: w.item.Private, Unasked: "it is private, so no public source is told its name"}}
+	}
+	if w.item != nil && w.item.Assumed != "" && len(w.targets) == 0 {
+		return []diagnose.Subject{{Name: w.name, Tool: w.tool, Setting: "as named", Unasked: w.item.Assumed}}
 	}
 	for _, t := range w.targets {
 		sub := diagnose.Subject{Name: w.name, Tool: w.tool, Source: t.Source, Any: true, Setting: "as named", Unasked: j.unasked(t.Source)}

@@ -33,14 +33,17 @@ func (v *view) item(path, version string) (ecosystem.Item, error) {
 	var it ecosystem.Item
 	for _, name := range []string{"GONOPROXY", "GOPRIVATE"} {
 		if value := v.set.get(name).value; value != "" {
-			if module.MatchPrefixPatterns(value, path) {
+			if module.MatchPrefixPatterns(patterns(value), path) {
 				it.Private = name + "=" + source.Plain(value, 200)
 			}
 			break // GONOPROXY stands in the place of GOPRIVATE
 		}
 	}
+	if it.Private == "" && v.owners(nil)(path) {
+		it.Assumed = "it belongs to the owner of the checkout's own modules and may be private: GOPRIVATE says that it is, modules.public in the settings that it is not"
+	}
 	db := parseSumDB(v.set.get("GOSUMDB").value, v.m.SumDBKeys)
-	private := module.MatchPrefixPatterns(cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value), path)
+	private := it.Assumed != "" || module.MatchPrefixPatterns(patterns(cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value)), path)
 	it.Logged = db.sound() && !private
 	it.Target = func(s source.Source) detect.Target {
 		q := asked{prober: prober{known: known{path: path, version: version}, base: trimBase(s.URL), db: db}, escaped: escaped + "/@v/" + at, logged: it.Logged}
@@ -48,6 +51,12 @@ func (v *view) item(path, version string) (ecosystem.Item, error) {
 		return detect.Target{Source: s, Check: q.check}
 	}
 	return it, nil
+}
+
+// patterns are those of GOPRIVATE and its family without the spaces that people put between them. The go command takes a
+// space for a part of the pattern, and tells the names.
+func patterns(value string) string {
+	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }), ",")
 }
 
 // asked is one module at a version at one source.
@@ -91,7 +100,7 @@ func (q asked) check(ctx context.Context, fetch detect.Fetch) (detect.Verdict, e
 	if info.Version != q.version {
 		return wrong(detect.OtherFault, "describes the version %s in the place of %s", source.Plain(info.Version, 60), q.version)
 	}
-	if f, err := modfile.ParseLax("go.mod", files[".mod"].Body, nil); err != nil || f.Module == nil && len(f.Syntax.Stmt) > 0 {
+	if !isGoMod(files[".mod"].Body) {
 		return wrong(detect.PageFault, "answered with a page that is no go.mod")
 	}
 	if !strings.HasPrefix(string(files[".zip"].Body), "PK") {
@@ -111,6 +120,19 @@ func (q asked) check(ctx context.Context, fetch detect.Fetch) (detect.Verdict, e
 	}
 	verdict.Content = detect.Yes
 	return verdict, nil
+}
+
+// maxParsed bounds a stranger's go.mod that is parsed: one of 4 MB may take a second and 850 MB. The largest of public
+// repositories have some 200 KB.
+const maxParsed = 256 << 10
+
+// isGoMod tells a go.mod from a page. One without a line is one, too.
+func isGoMod(data []byte) bool {
+	if len(data) > maxParsed {
+		return modfile.ModulePath(data) != ""
+	}
+	f, err := modfile.ParseLax("go.mod", data, nil)
+	return err == nil && (f.Module != nil || len(f.Syntax.Stmt) == 0)
 }
 
 // compare holds a go.mod against the log's record of it.

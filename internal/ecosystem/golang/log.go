@@ -64,11 +64,12 @@ func (v *view) privateSetting() setting {
 // public. Where it is known the base commit says which modules these are: a change that calls its module by a stranger's
 // name would hide the stranger's lines. A setting of the checkout's own hides nothing; nobody is asked then (see Off).
 func (v *view) private(base *lockfile.Checkout) func(string) bool {
-	patterns, assumed := v.privateSetting(), v.owners(base)
-	if patterns.origin == source.Checkout {
-		patterns.value = ""
+	set, assumed := v.privateSetting(), v.owners(base)
+	if set.origin == source.Checkout {
+		set.value = ""
 	}
-	return func(path string) bool { return module.MatchPrefixPatterns(patterns.value, path) || assumed(path) }
+	named := patterns(set.value)
+	return func(path string) bool { return module.MatchPrefixPatterns(named, path) || assumed(path) }
 }
 
 // owners tells which module paths belong to the owner of the repository or of the checkout's own modules, and are not called

@@ -53,7 +53,7 @@ func (v *view) releases(ctx context.Context, q ecosystem.Inquiry) (said ecosyste
 	if q.After != nil {
 		set = set.with(v.changes(*q.After))
 	}
-	private := strings.Join(strings.FieldsFunc(cmp.Or(set.get("GONOPROXY").value, set.get("GOPRIVATE").value), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }), ",")
+	private := patterns(cmp.Or(set.get("GONOPROXY").value, set.get("GOPRIVATE").value))
 	without := func(unwanted func(path string) bool, why string) {
 		n := len(list)
 		list = slices.DeleteFunc(list, func(r ecosystem.Release) bool { return unwanted(r.Name) })

@@ -441,9 +441,8 @@ func (s *settings) machineFile(name string) []value {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(s.co.Dir(), name)
 	}
-	if ecosystem.Inside(s.co.Dir(), name) {
-		rel, err := filepath.Rel(s.co.Dir(), name)
-		if rel = filepath.ToSlash(rel); err != nil || s.read[rel] {
+	if rel, inside := ecosystem.Rel(s.co.Dir(), name); inside { // by where links lead: the home may be one to the checkout
+		if rel = filepath.ToSlash(rel); s.read[rel] {
 			return nil
 		}
 		return s.project(rel)
