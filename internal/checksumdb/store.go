@@ -316,7 +316,7 @@ func (s *Store) read() ([]byte, error) {
 		return nil, err
 	}
 	more, err := io.ReadAll(from) // it has grown meanwhile
-	return append(data, more...), err
+	return slices.Concat(data, more), err
 }
 
 // remember adds to the store what was proven.

@@ -71,7 +71,7 @@ func bomb() string {
 
 // Whatever a source or a proxy sends, it ends in time, takes little memory, leaves no descriptor open, and no byte of it
 // comes to a terminal as it is. What goroutines are left TestMain tells.
-func TestHostileServers(t *testing.T) {
+func TestHostileServers(t *testing.T) { //nolint:paralleltest // it counts the descriptors and the memory of the whole process
 	filler := strings.Repeat("x", 32<<10)
 	unpacks := bomb()
 	escape := "\x1b]0;owned\x07\r::error::owned"

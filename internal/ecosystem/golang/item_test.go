@@ -11,7 +11,7 @@ import (
 )
 
 // What a source gives for a go.mod costs little, whatever it is made of.
-func TestItemOfHostileSource(t *testing.T) {
+func TestItemOfHostileSource(t *testing.T) { //nolint:paralleltest // it counts the memory of the whole process
 	it, err := (&view{}).item("a.test/b", "v1.0.0")
 	if err != nil {
 		t.Fatal(err)
