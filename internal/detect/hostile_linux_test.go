@@ -81,15 +81,21 @@ func TestHostileServers(t *testing.T) {
 		"endless extension": func(c net.Conn) { forever(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", filler, 0) },
 		"endless header":    func(c net.Conn) { forever(c, "HTTP/1.1 200 OK\r\n", "X: "+filler+"\r\n", 0) },
 		"endless line":      func(c net.Conn) { forever(c, "HTTP/1.1 200 ", filler, 0) },
-		"endless trailer":   func(c net.Conn) { forever(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n0\r\n", "X: "+filler+"\r\n", 0) },
-		"endless promises":  func(c net.Conn) { forever(c, "", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", 0) },
-		"slow drip":         func(c net.Conn) { forever(c, "HTTP/1.1 200 OK\r\n\r\n", "x", 20*time.Millisecond) },
-		"slow header":       func(c net.Conn) { forever(c, "HTTP/1.1 200 OK\r\nX: ", "x", 20*time.Millisecond) },
-		"unpacks":           func(c net.Conn) { _, _ = io.WriteString(c, unpacks) },
-		"to itself":         func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /x\r\n\r\n") },
+		"endless trailer": func(c net.Conn) {
+			forever(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n0\r\n", "X: "+filler+"\r\n", 0)
+		},
+		"endless promises": func(c net.Conn) { forever(c, "", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", 0) },
+		"slow drip":        func(c net.Conn) { forever(c, "HTTP/1.1 200 OK\r\n\r\n", "x", 20*time.Millisecond) },
+		"slow header":      func(c net.Conn) { forever(c, "HTTP/1.1 200 OK\r\nX: ", "x", 20*time.Millisecond) },
+		"unpacks":          func(c net.Conn) { _, _ = io.WriteString(c, unpacks) },
+		"to itself": func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /x\r\n\r\n")
+		},
 		"escapes in a line": func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 999 "+escape+"\r\n\r\n") },
 		"no HTTP":           func(c net.Conn) { _, _ = io.WriteString(c, escape) },
-		"escapes in a way":  func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 302 Found\r\nLocation: http://"+escape+"/\r\n\r\n") },
+		"escapes in a way": func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 302 Found\r\nLocation: http://"+escape+"/\r\n\r\n")
+		},
 		"tunnel with odd schemes": func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 407 "+escape+"\r\nProxy-Authenticate: "+escape+"\r\n\r\n"+filler)
 		},
