@@ -31,6 +31,8 @@ const (
 	patienceOfLoad = 15 * time.Second
 	// silences is how many samples in a row may get no answer at all, or find no address, before a source is asked no more.
 	silences = 2
+	// maxTold is how many hosts are told that a source sends on to: one that names another each time would fill pages.
+	maxTold = 8
 	// future is by how much a newest version may be younger than this machine's clock.
 	future = 24 * time.Hour
 )
@@ -413,6 +415,9 @@ func (v *visit) redirect(request *http.Request, via []*http.Request) error {
 	if err == nil && request.URL.Host != via[0].URL.Host {
 		v.mu.Lock()
 		defer v.mu.Unlock()
+		if len(v.redirects) >= maxTold {
+			return nil
+		}
 		v.redirects = addOnce(v.redirects, source.Plain(request.URL.Host, 200))
 	}
 	return err

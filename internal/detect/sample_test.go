@@ -126,6 +126,15 @@ func TestSample(t *testing.T) {
 				http.Redirect(rw, r, "https://b.test"+r.URL.Path, http.StatusFound)
 			}))
 		}, told{Tried: 6, Succeeded: 6, Cold: 6, Warm: 6, Content: detect.Yes, Redirects: []string{"b.test"}}},
+		"somewhere else each time": {func(w *upstreamtest.World) {
+			var asked atomic.Int64
+			for i := range 12 {
+				w.Serve(fmt.Sprintf("s%d.test", i), good())
+			}
+			w.Serve("a.test", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				http.Redirect(rw, r, fmt.Sprintf("https://s%d.test%s", asked.Add(1)-1, r.URL.Path), http.StatusFound)
+			}))
+		}, told{Tried: 6, Succeeded: 6, Cold: 6, Content: detect.Yes, Redirects: []string{"s0.test", "s1.test", "s2.test", "s3.test", "s4.test", "s5.test", "s6.test", "s7.test"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
