@@ -24,8 +24,8 @@ import (
 )
 
 // maxModFile bounds a go.mod and a go.work. The largest of public repositories have some 200 KB; go itself reads 16 MiB.
-// A vendor/modules.txt has the same bound.
-const maxModFile = 4 << 20
+// What is read of 2 MiB of the worst takes some 700 MB.
+const maxModFile = 2 << 20
 
 // maxAbove is how many directories above the checkout are looked at for a go.work, where no .git ends the way earlier.
 const maxAbove = 10

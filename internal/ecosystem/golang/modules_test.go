@@ -231,7 +231,7 @@ func TestVendored(t *testing.T) {
 		"of the workspace":        {map[string]string{"go.work": "go 1.26\nuse ./m\n", "m/go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": "## workspace\n" + list}, ""},
 		"of another's workspace":  {map[string]string{"go.work": "go 1.26\nuse ./x\n", "m/go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": "## workspace\n" + list}, "b.test/b v1.0.0"},
 		"a directory of the name": {map[string]string{"go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt/x": list}, "b.test/b v1.0.0"},
-		"too large":               {map[string]string{"go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": list + strings.Repeat("\n", maxModFile)}, "b.test/b v1.0.0"},
+		"too large":               {map[string]string{"go.mod": mod("b.test/b v1.0.0"), "vendor/modules.txt": list + strings.Repeat("\n", maxVendorFile)}, "b.test/b v1.0.0"},
 	} {
 		e := read1(t, nil, tt.files)
 		var got []string

@@ -20,6 +20,9 @@ import (
 	"github.com/org/goproxy-action/internal/source"
 )
 
+// maxVendorFile bounds a vendor/modules.txt, which names every package. Kubernetes' has 100 KB.
+const maxVendorFile = 4 << 20
+
 // vendorFile is the list of what a vendor directory holds.
 const vendorFile = "vendor/modules.txt"
 
@@ -70,7 +73,7 @@ func (m *main) vendored(r module.Version) (all, listed bool) {
 // note where it cannot be read.
 func (v *view) readVendored(beside string) *vendorList {
 	name := path.Join(path.Dir(beside), vendorFile)
-	file, err := v.co.Read(name, maxModFile)
+	file, err := v.co.Read(name, maxVendorFile)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			v.notes = append(v.notes, fmt.Sprintf("vendored modules are not known: %s", source.Plain(err.Error(), 300)))
