@@ -58,3 +58,33 @@ func TestDiffOfManifests(t *testing.T) {
 		t.Errorf("exit %d, %q", code, got)
 	}
 }
+
+// A change that writes the lock file in a form that does not say who runs a script does not get rid of the question.
+func TestLockFileThatSaysLess(t *testing.T) {
+	t.Parallel()
+	const entry = `"version": "1.0.0", "resolved": "https://npm.official.test/a/-/a-1.0.0.tgz",
+"integrity": "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg=="`
+	for list, want := range map[string]struct {
+		code       int
+		was, lower string
+	}{
+		"":                          {0, "LCK007::1 package runs a script", "warning LCK010 package-lock.json:1:21 package-lock.json is of lockfileVersion 1"},
+		"scripts: {npm: [other]}\n": {1, "error LCK007 package-lock.json", "error LCK010 package-lock.json:1:21 package-lock.json is of lockfileVersion 1"},
+	} {
+		s := newRepository(t)
+		config, err := os.ReadFile(filepath.Join(s.dir, ".goproxy/config.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.file(".goproxy/config.yaml", string(config)+list)
+		s.file("package.json", `{"packageManager": "npm@11.0.0+sha512.aa", "dependencies": {"a": "1.0.0"}}`)
+		s.file("package-lock.json", `{"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1.0.0"}}, "node_modules/a": {"hasInstallScript": true, `+entry+`}}}`)
+		base := s.commit()
+		s.file("README", "x")
+		s.pullRequest(base, s.commit())
+		s.run("check", "DIR").want(t, want.code, []string{want.was}, nil)
+		s.file("package-lock.json", `{"lockfileVersion": 1, "dependencies": {"a": {`+entry+`}}}`)
+		s.pullRequest(base, s.commit())
+		s.run("check", "DIR").want(t, want.code, []string{want.lower}, nil)
+	}
+}

@@ -77,8 +77,10 @@ type Lock struct {
 	// Version is the format's, as written; empty where it has none.
 	Version string `json:"version"`
 	// Fault is why the file does not say enough to be judged by, in words; empty where it does.
-	Fault    string `json:"fault"`
-	Packages int    `json:"packages"`
+	Fault string `json:"fault"`
+	// ListSet is true where the configuration lists who may run scripts, and the file does not say who does.
+	ListSet  bool `json:"list_set"`
+	Packages int  `json:"packages"`
 	// Bundled is how many packages come in another one's tarball.
 	Bundled int `json:"bundled"`
 	// Doubted is how many of these no list in the file confirms; npm fetches them if they are not in that tarball.

@@ -185,7 +185,7 @@ func TestBinaryLockIsTold(t *testing.T) {
 	e.Fill(&in, nil)
 	want := []decide.Lock{
 		{Manager: "bun", Version: "1", Beside: []string{}, Key: "lock app/bun.lock", Origin: "checkout", Position: lockfile.Position{File: "app/bun.lock", Line: 1, Column: 21}},
-		{Manager: "bun", Fault: "is binary, so that the packages in it are not judged", Beside: []string{}, Key: "lock bun.lockb", Origin: "checkout", Position: lockfile.Position{File: "bun.lockb"}},
+		{Manager: "bun", Fault: "is binary, so that the packages in it are not judged", Beside: []string{}, Key: "blind lock bun.lockb", Origin: "checkout", Position: lockfile.Position{File: "bun.lockb"}},
 	}
 	if diff := cmp.Diff(want, in.NPM.Locks); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -27,6 +27,7 @@ func (r *room) pins() []decide.Lock {
 		pins := decide.Lock{Manager: l.manager, Version: source.Plain(l.Version, 40), Packages: len(l.Entries), Bundled: l.Bundled, Doubted: l.Doubted, Position: l.VersionAt}
 		if pins.File = l.file; l.manager == "npm" && l.Version < "2" {
 			pins.Fault = "is of lockfileVersion 1, which says neither what package.json asks for nor which packages run a script"
+			pins.ListSet = r.m.Scripts != nil
 		}
 		out = append(out, pins)
 	}
@@ -46,7 +47,11 @@ func (r *room) pins() []decide.Lock {
 			}
 		}
 		slices.Sort(l.Beside)
-		l.Origin, l.Key = source.Checkout, strings.Join(append([]string{"lock", l.File}, l.Beside...), " ")
+		kind := "lock"
+		if l.Fault != "" { // a file that says less than it did is another one
+			kind = "blind lock"
+		}
+		l.Origin, l.Key = source.Checkout, strings.Join(append([]string{kind, l.File}, l.Beside...), " ")
 	}
 	return out
 }

@@ -324,7 +324,9 @@ else := sprintf("%s@%s", [p.name, p.version])
 
 # METADATA
 # title: Lock file says too little
-# description: What it does not say cannot be judged.
+# description: >-
+#  What it does not say cannot be judged. A change that brings such a file in is a warning; where scripts.npm lists who may
+#  run scripts, a file that does not say who does is an error.
 # custom:
 #   id: LCK010
 #   severity: warning
@@ -337,7 +339,15 @@ files contains [l, "LCK010", severity, l.fault, fix] if {
 
 remedy(l) := ["warning", "run bun install --save-text-lockfile --lockfile-only, commit bun.lock and delete bun.lockb"] if {
 	l.manager == "bun"
-} else := ["note", "run npm install with npm 7 or later, and commit the lock file"]
+} else := [severity, "run npm install with npm 7 or later, and commit the lock file"] if {
+	severity := silence(l)
+}
+
+silence(l) := "error" if {
+	l.list_set
+} else := "warning" if {
+	l.origin == "change"
+} else := "note"
 
 # METADATA
 # title: Packages come in the tarballs of others

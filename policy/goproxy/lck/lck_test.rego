@@ -219,7 +219,7 @@ test_lck007_silent_where_listed if {
 }
 
 lock := {
-	"manager": "npm", "version": "3", "fault": "", "packages": 9, "bundled": 0, "doubted": 0, "beside": [], "origin": "base",
+	"manager": "npm", "version": "3", "fault": "", "list_set": false, "packages": 9, "bundled": 0, "doubted": 0, "beside": [], "origin": "base",
 	"file": "package-lock.json", "line": 4, "column": 22,
 }
 
@@ -231,6 +231,8 @@ of_locks(id, change) := [[f.severity, f.subject, f.msg] |
 test_lck010_fires if {
 	of_locks("LCK010", {"fault": "says little"}) == [["note", "package-lock.json", "package-lock.json says little"]]
 	of_locks("LCK010", {"fault": "is binary", "manager": "bun", "file": "bun.lockb"}) == [["warning", "bun.lockb", "bun.lockb is binary"]]
+	of_locks("LCK010", {"fault": "says little", "origin": "change"}) == [["warning", "package-lock.json", "package-lock.json says little"]]
+	of_locks("LCK010", {"fault": "says little", "list_set": true}) == [["error", "package-lock.json", "package-lock.json says little"]]
 }
 
 test_lck010_silent if of_locks("LCK010", {}) == []
