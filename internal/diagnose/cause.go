@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -285,7 +286,7 @@ func (w *walker) wayOut(c *Cause) {
 	if list := w.f.Alternatives[w.s.Source.Ecosystem]; len(list) > 0 && w.s.Tool != "" && c.ID != InterceptedUntrusted {
 		c.Evidence = append(c.Evidence, "verified meanwhile: "+strings.Join(list[:min(len(list), 3)], ", "))
 		c.Fix += "; or take a source that answers now, which setup does by itself"
-		c.Command = cmpOr(c.Command, `eval "$(goproxy-action setup)"`)
+		c.Command = cmp.Or(c.Command, `eval "$(goproxy-action setup)"`)
 	}
 }
 

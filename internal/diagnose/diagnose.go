@@ -3,6 +3,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -304,7 +305,7 @@ func (w *walker) walk() *Cause {
 
 func (w *walker) skip(names ...string) {
 	for _, n := range names {
-		w.step(n, Skipped, "", cmpOr(w.s.Unasked, "policy was asked first"), 0)
+		w.step(n, Skipped, "", cmp.Or(w.s.Unasked, "policy was asked first"), 0)
 	}
 }
 
@@ -386,7 +387,7 @@ func (w *walker) saw(name string) string {
 		if r.Via == detect.ViaProxy {
 			return "the proxy dials"
 		}
-		return cmpOr(r.Address, "accepted")
+		return cmp.Or(r.Address, "accepted")
 	case Connect:
 		return "accepted"
 	case Proxy:
@@ -415,11 +416,4 @@ func (w *walker) noProxy() string {
 		return "no proxy is set"
 	}
 	return "directly: NO_PROXY, or the scheme, exempts it from the proxy"
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

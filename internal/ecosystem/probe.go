@@ -26,7 +26,7 @@ type Known struct {
 
 // Refused is the verdict on an answer that is none of status 200.
 func Refused(r detect.Response) detect.Verdict {
-	return detect.Verdict{Fault: detect.StatusFault, Reason: fmt.Sprintf("answered %d", r.Status),
+	return detect.Verdict{Fault: detect.StatusFault, Status: r.Status, Reason: fmt.Sprintf("answered %d", r.Status),
 		Absent: r.Status == http.StatusNotFound || r.Status == http.StatusGone}
 }
 

@@ -1,9 +1,9 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"slices"
@@ -316,11 +316,11 @@ func (j *job) logState(e *ecosystem.Ecosystem, rows []detect.Row) diagnose.LogSt
 	return out
 }
 
-// alternatives are what answers with verified content and is not in force.
+// alternatives are what answers with verified content, by ecosystem, the soonest first.
 func (j *job) alternatives(rows []detect.Row) map[string][]string {
 	out := map[string][]string{}
 	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b detect.Row) int { return int(a.FirstByte - b.FirstByte) })
+	slices.SortStableFunc(sorted, func(a, b detect.Row) int { return cmp.Compare(a.FirstByte, b.FirstByte) })
 	for _, r := range sorted {
 		if r.OK && r.Content == detect.Yes && r.Source.Off == "" && (r.Source.Role == source.ModuleProxy || r.Source.Role == source.Registry) && r.Via == j.way(r.Source) {
 			out[r.Source.Ecosystem] = append(out[r.Source.Ecosystem], fmt.Sprintf("%s (%d ms)", r.Source.ID, r.FirstByte.Milliseconds()))
@@ -367,9 +367,7 @@ func (j *job) dig(l *looking) detect.Deep {
 
 // randomName is one that nobody has: 26 random letters and digits below .com, where a registry says so for all of them.
 func randomName() string {
-	var b [13]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	return "x" + hex.EncodeToString(b[:]) + ".com"
+	return strings.ToLower(rand.Text()) + ".com"
 }
 
 func exists(path string) bool {

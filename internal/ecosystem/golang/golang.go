@@ -156,9 +156,9 @@ func read(m ecosystem.Machine, co *lockfile.Checkout) (*view, error) {
 // anyPublic tells whether a required module is one that the checksum database may be asked about. Without any
 // requirement the answer is yes: what a job installs by name is not known here.
 func (v *view) anyPublic() bool {
-	patterns := cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value)
+	named := v.privateSetting().value
 	for _, path := range v.required {
-		if !module.MatchPrefixPatterns(patterns, path) {
+		if !module.MatchPrefixPatterns(named, path) {
 			return true
 		}
 	}

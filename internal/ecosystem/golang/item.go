@@ -1,7 +1,6 @@
 package golang
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,10 +42,10 @@ func (v *view) item(path, version string) (ecosystem.Item, error) {
 		it.Assumed = "it belongs to the owner of the checkout's own modules and may be private: GOPRIVATE says that it is, modules.public in the settings that it is not"
 	}
 	db := parseSumDB(v.set.get("GOSUMDB").value, v.m.SumDBKeys)
-	private := it.Assumed != "" || module.MatchPrefixPatterns(patterns(cmp.Or(v.set.get("GONOSUMDB").value, v.set.get("GOPRIVATE").value)), path)
+	private := it.Assumed != "" || module.MatchPrefixPatterns(patterns(v.privateSetting().value), path)
 	it.Logged = db.sound() && !private
 	it.Target = func(s source.Source) detect.Target {
-		q := asked{prober: prober{known: known{path: path, version: version}, base: trimBase(s.URL), db: db}, escaped: escaped + "/@v/" + at, logged: it.Logged}
+		q := asked{prober: prober{known: known{path: path, version: version}, base: trimBase(s.URL), db: db}, escaped: escaped, at: at, logged: it.Logged}
 		s.Role = "item"
 		return detect.Target{Source: s, Check: q.check}
 	}
@@ -62,8 +61,8 @@ func patterns(value string) string {
 // asked is one module at a version at one source.
 type asked struct {
 	prober
-	// escaped is the path of its files without their extension.
-	escaped string
+	// escaped and at are its path and its version as addresses have them.
+	escaped, at string
 	// logged is true where the checksum database may be asked about it.
 	logged bool
 }
@@ -75,13 +74,12 @@ func (q asked) check(ctx context.Context, fetch detect.Fetch) (detect.Verdict, e
 		if ext == ".zip" {
 			limit = 4 // its first bytes say that it is one
 		}
-		r, err := fetch(ctx, q.base+"/"+q.escaped+ext, limit)
+		r, err := fetch(ctx, q.base+"/"+q.escaped+"/@v/"+q.at+ext, limit)
 		if err != nil {
 			return detect.Verdict{}, fmt.Errorf("%s: %w", ext, err)
 		}
 		if r.Status != 200 {
-			verdict := refused(r)
-			verdict.Absent = r.Status == 404 || r.Status == 410
+			verdict := ecosystem.Refused(r)
 			verdict.Reason = ext + " " + verdict.Reason
 			if say := firstLine(r); say != "" {
 				verdict.Reason += ": " + say
@@ -110,7 +108,7 @@ func (q asked) check(ctx context.Context, fetch detect.Fetch) (detect.Verdict, e
 	if !q.logged {
 		return verdict, nil
 	}
-	r, err := fetch(ctx, q.base+"/sumdb/"+q.db.name+"/lookup/"+strings.TrimSuffix(q.escaped[:strings.Index(q.escaped, "/@v/")], "/")+"@"+q.escaped[strings.Index(q.escaped, "/@v/")+4:], maxAnswer)
+	r, err := fetch(ctx, q.base+"/sumdb/"+q.db.name+"/lookup/"+q.escaped+"@"+q.at, maxAnswer)
 	if err != nil || r.Status != 200 {
 		return verdict, nil // the log's own host is asked then; its state is told by itself
 	}

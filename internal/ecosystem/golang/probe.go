@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/org/goproxy-action/internal/detect"
+	"github.com/org/goproxy-action/internal/ecosystem"
 	"github.com/org/goproxy-action/internal/source"
 )
 
@@ -99,9 +100,7 @@ func (p prober) lookup(ctx context.Context, fetch detect.Fetch) (detect.Verdict,
 func (p prober) judge(r detect.Response) detect.Verdict {
 	switch {
 	case r.Status != http.StatusOK:
-		verdict := refused(r)
-		verdict.Absent = r.Status == http.StatusNotFound || r.Status == http.StatusGone
-		return verdict
+		return ecosystem.Refused(r)
 	case modSum(r.Body) == p.modHash:
 		return detect.Verdict{OK: true, Content: detect.Yes}
 	case !page(r):
@@ -113,8 +112,11 @@ func (p prober) judge(r detect.Response) detect.Verdict {
 	return detect.Verdict{Content: detect.No, Fault: detect.PageFault, Reason: "answered with a page that is not the module asked for"}
 }
 
+// refused is ecosystem.Refused of who has to have the known module: it lets nobody else be asked.
 func refused(r detect.Response) detect.Verdict {
-	return detect.Verdict{Fault: detect.StatusFault, Status: r.Status, Reason: fmt.Sprintf("answered %d", r.Status)}
+	verdict := ecosystem.Refused(r)
+	verdict.Absent = false
+	return verdict
 }
 
 // page tells a page for people from a machine's answer.

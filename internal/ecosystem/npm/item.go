@@ -47,8 +47,7 @@ func fetchItem(ctx context.Context, fetch detect.Fetch, base, name, version stri
 		return detect.Verdict{}, err
 	}
 	if answer.Status != http.StatusOK {
-		return detect.Verdict{Fault: detect.StatusFault, Status: answer.Status, Reason: fmt.Sprintf("answered %d", answer.Status),
-			Absent: answer.Status == http.StatusNotFound || answer.Status == http.StatusGone}, nil
+		return ecosystem.Refused(answer), nil
 	}
 	var m struct {
 		Name, Version string

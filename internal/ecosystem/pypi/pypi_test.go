@@ -50,8 +50,8 @@ func TestTarget(t *testing.T) {
 		"no digest":      {upstreamtest.PyPI(none), detect.Verdict{Fault: detect.OtherFault, Reason: "lists six-1.16.0-py2.py3-none-any.whl without its SHA-256"}},
 		"other files":    {upstreamtest.PyPI(beside), detect.Verdict{Content: detect.No, Fault: detect.PageFault, Reason: "answered with a page that is not the list of six's files"}},
 		"page":           {upstreamtest.CaptivePortal(), detect.Verdict{Content: detect.No, Fault: detect.PageFault, Reason: "answered with a page that is not the list of six's files"}},
-		"404":            {upstreamtest.Status(404), detect.Verdict{Fault: detect.StatusFault, Reason: "answered 404", Absent: true}},
-		"503":            {upstreamtest.Status(503), detect.Verdict{Fault: detect.StatusFault, Reason: "answered 503"}},
+		"404":            {upstreamtest.Status(404), detect.Verdict{Fault: detect.StatusFault, Reason: "answered 404", Status: 404, Absent: true}},
+		"503":            {upstreamtest.Status(503), detect.Verdict{Fault: detect.StatusFault, Reason: "answered 503", Status: 503}},
 		"leads to inner": {page(`<a href="http://10.0.0.1/` + k.listed.Name + "#sha256=" + k.listed.SHA256 + `">`), detect.Verdict{Content: detect.No, Fault: detect.OtherFault, Reason: "names an address that is not asked: another one than its own, and none of a host with a name over https"}},
 		"elsewhere":      {page(`<A class=x HREF='https://files.test/` + k.listed.Name + "#sha256=" + k.listed.SHA256 + `'>`), detect.Verdict{OK: true, Content: detect.Yes}},
 	} {
